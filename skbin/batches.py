@@ -1,0 +1,288 @@
+"""Rows that live as tensors on the device, and the batches cut from them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from skorch.dataset import Dataset
+from torch.utils.data import DataLoader, IterableDataset, Subset
+
+# Above this many rows drawn for each row given, integer weights weigh the loss
+# instead: amounts of money are not counts of copies.
+_MOST_COPIES_ON_AVERAGE = 10
+_ROWS_HASHED_AT_ONCE = 65_536
+
+
+class TensorRows(Dataset):
+    """Samples in memory: dense ones as a tensor on the device, sparse ones as CSR.
+
+    Parameters
+    ----------
+    X : ndarray, tensor or CSR matrix of shape (n_samples, ...)
+        The samples. A sparse matrix stays sparse and is made dense batch by batch.
+    y : array-like of shape (n_samples,), default=None
+        Targets 0 and 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Positive weights. Whole numbers repeat rows (see `training_order`), others
+        weigh the loss.
+    device : str or torch.device, default=None
+        Where dense batches live.
+    dtype : torch.dtype, default=torch.float32
+        Type of the batches.
+
+    Examples
+    --------
+    >>> rows = TensorRows(np.eye(3), y=[0, 0, 1])
+    >>> X, y = rows.batch(slice(1, 3))
+    >>> y
+    tensor([0., 1.])
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        device: Any = None,
+        dtype: torch.dtype | None = torch.float32,
+    ) -> None:
+        self.dtype = dtype
+        self.device = device
+        self.shape = tuple(X.shape)
+        self.copies: NDArray[np.int64] | None = None
+        self.sample_weight: torch.Tensor | None = None
+        if not sparse.issparse(X):
+            X = _as_tensor(X).to(device=device, dtype=dtype)
+        if y is not None:
+            y = _as_tensor(y).to(device=device, dtype=torch.float32)
+        if sample_weight is not None:
+            self._set_weight(np.asarray(sample_weight))
+        super().__init__(X, y, length=self.shape[0])
+
+    def _set_weight(self, weight: NDArray[Any]) -> None:
+        whole = bool(np.all(weight == np.round(weight)))
+        if whole and weight.sum() <= _MOST_COPIES_ON_AVERAGE * len(weight):
+            self.copies = weight.astype(np.int64)
+            return
+        self.sample_weight = _as_tensor(weight).to(self.device, torch.float32)
+
+    def batch(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cut a batch.
+
+        Parameters
+        ----------
+        index : slice or tensor of int
+            Which rows.
+
+        Returns
+        -------
+        X : tensor of shape (batch_size, ...)
+        y : tensor of shape (batch_size,)
+            Its attribute ``sample_weight`` holds the rows' weights, or None. Zeros
+            where there are no targets.
+        """
+        X = self._dense(index)
+        y = torch.zeros(len(X)) if self.y is None else self.y[index]
+        y.sample_weight = None if self.sample_weight is None else self.sample_weight[index]
+        return X, y
+
+    def _dense(self, index: Any) -> torch.Tensor:
+        if isinstance(self.X, torch.Tensor):
+            return self.X[index]
+        rows = index if isinstance(index, slice) else index.cpu().numpy()
+        dense = torch.from_numpy(self.X[rows].toarray())
+        return dense.to(device=self.device, dtype=self.dtype)
+
+    def training_order(self, *, keep_order: bool) -> NDArray[np.int64] | None:
+        """Row numbers to train on, a row of integer weight k standing k times.
+
+        Parameters
+        ----------
+        keep_order : bool
+            True: as the rows were given. False: in an order that only depends on
+            what the rows hold. Then a seeded shuffle of it draws the same batches
+            however the rows were arranged, repeated or weighted.
+
+        Returns
+        -------
+        index : ndarray of int or None
+            None if it would be 0, 1, 2, ...
+        """
+        if keep_order:
+            order = None if self.copies is None else np.arange(len(self))
+        else:
+            order = np.argsort(self.row_keys(), kind="stable")
+        if order is None or self.copies is None:
+            return order
+        return np.repeat(order, self.copies[order])
+
+    def row_keys(self) -> NDArray[np.int64]:
+        """Hash each row, target and loss weight included.
+
+        Returns
+        -------
+        keys : ndarray of int64 of shape (n_samples,)
+            Equal for equal rows; different ones collide about once in 2**60 pairs.
+        """
+        n_columns = int(np.prod(self.shape[1:]))
+        generator = torch.Generator().manual_seed(0)
+        factors = torch.randint(2**62, (n_columns + 2,), generator=generator)
+        factors = (2 * factors + 1).to(self.device)
+        keys = [
+            _hash_rows(self._columns(slice(start, start + _ROWS_HASHED_AT_ONCE)), factors)
+            for start in range(0, len(self), _ROWS_HASHED_AT_ONCE)
+        ]
+        return torch.cat(keys).cpu().numpy()
+
+    def _columns(self, index: slice) -> list[torch.Tensor]:
+        X = self._dense(index).flatten(1)
+        columns = [X]
+        for column in (self.y, self.sample_weight):
+            if column is not None:
+                columns.append(column[index].unsqueeze(1))
+        return columns
+
+
+def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tensor:
+    keys = torch.zeros(len(columns[0]), dtype=torch.int64, device=factors.device)
+    start = 0
+    for column in columns:
+        if column.dtype == torch.float32:
+            column = column.contiguous().view(torch.int32)
+        bits = column.to(torch.int64)
+        bits = bits ^ (bits >> 16)  # short numbers have no low bits as float32
+        keys += (bits * factors[start : start + column.shape[1]]).sum(dim=1)
+        start += column.shape[1]
+    return keys
+
+
+def _as_tensor(values: Any) -> torch.Tensor:
+    if isinstance(values, torch.Tensor):
+        return values
+    array = np.asarray(values)
+    # torch cannot promise to leave a read-only array alone, so it gets its own.
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+class TensorBatches:
+    """Iterate over batches that are sliced from `TensorRows`, never row by row.
+
+    Parameters
+    ----------
+    dataset : TensorRows, or nested torch.utils.data.Subset of one
+        The rows.
+    batch_size : int
+        Rows for each batch. A last batch of one row joins the one before it,
+        because batch normalization has no variance of one row.
+    shuffle : bool, default=False
+        Draw a new order for each pass, from torch's generator.
+
+    Examples
+    --------
+    >>> rows = TensorRows(np.zeros((7, 2)), y=np.zeros(7))
+    >>> [len(y) for _, y in TensorBatches(rows, batch_size=3)]
+    [3, 4]
+    """
+
+    def __init__(self, dataset: Any, batch_size: int, shuffle: bool = False) -> None:
+        self.rows, self.index = _resolve(dataset)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.n_samples = len(dataset)
+
+    def __len__(self) -> int:
+        return len(self._bounds()) - 1
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        index = self._order()
+        bounds = self._bounds()
+        for start, stop in zip(bounds, bounds[1:], strict=False):
+            part = slice(start, stop)
+            yield self.rows.batch(part if index is None else index[part])
+
+    def _bounds(self) -> list[int]:
+        bounds = [*range(0, self.n_samples, self.batch_size), self.n_samples]
+        if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1 < self.batch_size:
+            del bounds[-2]
+        return bounds
+
+    def _order(self) -> torch.Tensor | None:
+        if not self.shuffle:
+            return self.index
+        device = self.rows.device
+        permutation = torch.randperm(self.n_samples).to(device)
+        return permutation if self.index is None else self.index[permutation]
+
+
+def _resolve(dataset: Any) -> tuple[TensorRows, torch.Tensor | None]:
+    index: NDArray[Any] | None = None
+    while isinstance(dataset, Subset):
+        inner = np.asarray(dataset.indices)
+        index = inner if index is None else inner[index]
+        dataset = dataset.dataset
+    if index is None:
+        return dataset, None
+    return dataset, torch.from_numpy(np.asarray(index)).to(dataset.device)
+
+
+def lives_in_memory(dataset: Any) -> bool:
+    """Whether batches of `dataset` can be sliced from tensors.
+
+    Parameters
+    ----------
+    dataset : torch Dataset
+        Any.
+
+    Returns
+    -------
+    lives_in_memory : bool
+        True for `TensorRows` and subsets of them.
+
+    Examples
+    --------
+    >>> lives_in_memory(TensorRows(np.eye(2)))
+    True
+    """
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, TensorRows)
+
+
+def iterate_batches(
+    dataset: Any, batch_size: int, shuffle: bool = False, **kwargs: Any
+) -> TensorBatches | DataLoader:
+    """Batches of any dataset: sliced if it lives in memory, else by a DataLoader.
+
+    Parameters
+    ----------
+    dataset : torch Dataset
+        The samples.
+    batch_size : int
+        Rows for each batch.
+    shuffle : bool, default=False
+        Draw a new order for each pass. Ignored for an ``IterableDataset``, which
+        has no order to change.
+    **kwargs : dict
+        Further parameters of :class:`torch.utils.data.DataLoader`. With any of
+        them a DataLoader is used.
+
+    Returns
+    -------
+    batches : TensorBatches or torch.utils.data.DataLoader
+
+    Examples
+    --------
+    >>> type(iterate_batches(TensorRows(np.eye(2)), batch_size=2)).__name__
+    'TensorBatches'
+    """
+    if lives_in_memory(dataset) and not kwargs:
+        return TensorBatches(dataset, batch_size=batch_size, shuffle=shuffle)
+    if "batch_sampler" in kwargs:
+        return DataLoader(dataset, **kwargs)
+    if isinstance(dataset, IterableDataset) or "sampler" in kwargs:
+        shuffle = False
+    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, **kwargs)

@@ -1,0 +1,69 @@
+"""The sizes of a network's input, read from the data."""
+
+import inspect
+from typing import Any
+
+
+def input_sizes(
+    module: Any, shape: tuple[int, ...] | None, given: dict[str, Any]
+) -> dict[str, Any]:
+    """Values for the size parameters that a module requires.
+
+    A module says that it wants its sizes from the data by a parameter without a
+    default of one of these names: ``n_features`` (values in a sample),
+    ``n_channels`` and ``length`` (of ``(n, length)`` or ``(n, n_channels, length)``).
+
+    Parameters
+    ----------
+    module : type or callable
+        What makes the module.
+    shape : tuple of int or None
+        Shape of the data, the first axis counting samples. None: no data yet.
+    given : dict
+        Parameters that the user has set.
+
+    Returns
+    -------
+    sizes : dict
+        Parameters of the module.
+
+    Raises
+    ------
+    ValueError
+        If there are no data to read a required size from.
+
+    Examples
+    --------
+    >>> from skbin import ConvNet
+    >>> input_sizes(ConvNet, (500, 12, 29), given={})
+    {'n_channels': 12, 'length': 29}
+    """
+    wanted = [name for name in _required(module) if name not in given]
+    if not wanted:
+        return {}
+    if shape is None or len(shape) < 2:
+        raise ValueError(
+            f"{module.__name__} takes {', '.join(wanted)} from the data, but there are "
+            "none yet. Call fit or partial_fit; or, to load trained weights, set "
+            f"{', '.join(f'module__{name}' for name in wanted)}."
+        )
+    known = _sizes(shape)
+    return {name: known[name] for name in wanted}
+
+
+def _sizes(shape: tuple[int, ...]) -> dict[str, int]:
+    n_features = 1
+    for size in shape[1:]:
+        n_features *= size
+    n_channels = 1 if len(shape) == 2 else shape[1]
+    return {"n_features": n_features, "n_channels": n_channels, "length": shape[-1]}
+
+
+def _required(module: Any) -> list[str]:
+    names = ("n_features", "n_channels", "length")
+    parameters = inspect.signature(module).parameters
+    return [
+        name
+        for name, parameter in parameters.items()
+        if name in names and parameter.default is inspect.Parameter.empty
+    ]

@@ -1,0 +1,137 @@
+"""`pos_weight` and sample weights in the loss."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def resolve_pos_weight(
+    pos_weight: Any,
+    *,
+    negative_weight: float,
+    positive_weight: float,
+    negative_label: Any = 0,
+    positive_label: Any = 1,
+) -> float:
+    """Turn the parameter `pos_weight` into the number that the loss takes.
+
+    Parameters
+    ----------
+    pos_weight : None, "balanced" or float
+        None is 1. "balanced" is the weight at which both classes count alike.
+    negative_weight, positive_weight : float
+        Sum of the sample weights in each class.
+    negative_label, positive_label : object
+        The user's labels, to read the keys of a dict that was passed by mistake.
+
+    Returns
+    -------
+    weight : float
+        A positive, finite number.
+
+    Raises
+    ------
+    ValueError
+        For anything but None, "balanced" and a positive finite number. For a pair
+        or a dict of class weights the message gives the ratio to use instead.
+
+    Examples
+    --------
+    >>> resolve_pos_weight("balanced", negative_weight=90, positive_weight=10)
+    9.0
+    """
+    if pos_weight is None:
+        return 1.0
+    if isinstance(pos_weight, str) and pos_weight == "balanced":
+        return _balanced_weight(negative_weight, positive_weight)
+    if _is_positive_number(pos_weight):
+        return float(pos_weight)
+    mend = _ratio_hint(pos_weight, negative_label, positive_label)
+    raise ValueError(
+        "pos_weight must be None, 'balanced' or a positive number, got "
+        f"{pos_weight!r}.{mend}"
+    )
+
+
+def _balanced_weight(negative_weight: float, positive_weight: float) -> float:
+    if negative_weight > 0 and positive_weight > 0:
+        return float(negative_weight / positive_weight)
+    raise ValueError(
+        "pos_weight='balanced' needs both classes in the first data it sees, got a "
+        f"total weight of {negative_weight} for the negative and {positive_weight} "
+        "for the positive class. Pass the ratio n_negative / n_positive as a number."
+    )
+
+
+def _is_positive_number(value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return False
+    return bool(np.isfinite(float(value)) and value > 0)
+
+
+def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
+    explanation = (
+        " One logit takes one weight, the ratio of the positive class's weight to"
+        " the negative's"
+    )
+    if isinstance(weights, Mapping):
+        pair = [
+            weights.get(label, weights.get(code))
+            for code, label in enumerate([negative_label, positive_label])
+        ]
+    elif isinstance(weights, (list, tuple, np.ndarray, torch.Tensor)):
+        pair = np.asarray(weights).ravel().tolist()
+    else:
+        return " To count positives and negatives alike, leave it at None."
+    if len(pair) == 2 and all(_is_positive_number(weight) for weight in pair):
+        return f"{explanation}: use pos_weight={pair[1] / pair[0]:g}."
+    return f"{explanation}: pass that number."
+
+
+def weighted_loss(
+    criterion: nn.Module,
+    output: torch.Tensor,
+    target: torch.Tensor,
+    sample_weight: torch.Tensor,
+) -> torch.Tensor:
+    """Loss of a batch in which row ``i`` counts ``sample_weight[i]`` times.
+
+    Parameters
+    ----------
+    criterion : torch.nn.Module
+        A loss with the attribute ``reduction``, as all of torch's have.
+    output, target : tensor of shape (batch_size,)
+        What the criterion takes.
+    sample_weight : tensor of shape (batch_size,)
+        Non-negative weights, not all zero.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+        ``sum(w * loss) / sum(w)``, or ``sum(w * loss)`` if the criterion sums.
+
+    Examples
+    --------
+    >>> output, target = torch.tensor([0.0, 2.0]), torch.tensor([0.0, 1.0])
+    >>> criterion = nn.BCEWithLogitsLoss()
+    >>> weighted = weighted_loss(criterion, output, target, torch.tensor([1.0, 2.0]))
+    >>> repeated = criterion(output[[0, 1, 1]], target[[0, 1, 1]])
+    >>> torch.testing.assert_close(weighted, repeated)
+    """
+    reduction = getattr(criterion, "reduction", None)
+    if reduction not in ("mean", "sum"):
+        raise ValueError(
+            "sample_weight needs a criterion with reduction='mean' or 'sum', got "
+            f"{type(criterion).__name__} with reduction={reduction!r}."
+        )
+    setattr(criterion, "reduction", "none")  # noqa: B010  mypy knows modules only
+    try:
+        losses = criterion(output, target)
+    finally:
+        setattr(criterion, "reduction", reduction)  # noqa: B010
+    total = (losses * sample_weight).sum()
+    return total if reduction == "sum" else total / sample_weight.sum()

@@ -1,0 +1,100 @@
+"""Logits and probabilities: pure functions on NumPy arrays, in double precision."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_expit, logit
+
+
+def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities of the negative and the positive class.
+
+    Each column is computed from the logit by itself: ``1 - p`` would round the
+    probability of the negative class to 0 long before it is.
+
+    Parameters
+    ----------
+    positive_logit : array-like of shape (n_samples,)
+        Logit of the positive class.
+
+    Returns
+    -------
+    probability : ndarray of shape (n_samples, 2)
+        Columns: negative class, positive class. Rows sum to 1.
+
+    Examples
+    --------
+    >>> probability_columns([0.0, 2.1972245773362196]).round(3)
+    array([[0.5, 0.5],
+           [0.1, 0.9]])
+    """
+    z = torch.from_numpy(np.asarray(positive_logit, dtype=np.float64))
+    return torch.stack([torch.sigmoid(-z), torch.sigmoid(z)], dim=1).numpy()
+
+
+def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
+    """Natural logarithm of :func:`probability_columns`, without underflow.
+
+    Parameters
+    ----------
+    positive_logit : array-like of shape (n_samples,)
+        Logit of the positive class.
+
+    Returns
+    -------
+    log_probability : ndarray of shape (n_samples, 2)
+        Columns: negative class, positive class.
+
+    Examples
+    --------
+    >>> log_probability_columns([800.0])
+    array([[-800.,    0.]])
+    """
+    z = np.asarray(positive_logit, dtype=np.float64)
+    return np.column_stack([log_expit(-z), log_expit(z)])
+
+
+def prior_shift(
+    prior: float | str | None, *, pos_weight: float, train_prior: float
+) -> float:
+    """What to add to a trained logit so that it refers to `prior`.
+
+    Training with ``pos_weight=w`` adds ``log(w)`` to every logit, as a share of
+    positives that is ``w`` times too large in odds would. Bayes' rule takes both
+    away and puts the prior of the population in their place [1]_, [2]_.
+
+    Parameters
+    ----------
+    prior : None, "train" or float in (0, 1)
+        None: leave the logit as it was trained. "train": undo `pos_weight`, so
+        that probabilities match the data that was fitted. A number: match a
+        population with this share of positives.
+    pos_weight : float
+        Weight of the positive class in the loss.
+    train_prior : float in (0, 1)
+        Share of positives in the data that was fitted.
+
+    Returns
+    -------
+    shift : float
+        ``0``, ``-log(w)`` or ``-log(w) - logit(train_prior) + logit(prior)``.
+
+    References
+    ----------
+    .. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+    .. [2] Saerens, Latinne, Decaestecker, "Adjusting the outputs of a classifier
+       to new a priori probabilities", Neural Computation 14(1), 2002.
+
+    Examples
+    --------
+    >>> round(prior_shift("train", pos_weight=10.0, train_prior=0.5), 4)
+    -2.3026
+    >>> prior_shift(0.5, pos_weight=1.0, train_prior=0.5)
+    0.0
+    """
+    if prior is None:
+        return 0.0
+    undo_weight = -float(np.log(pos_weight))
+    if prior == "train":
+        return undo_weight
+    return float(undo_weight - logit(train_prior) + logit(prior))
