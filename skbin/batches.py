@@ -115,13 +115,18 @@ class TensorRows(Dataset):
         if keep_order:
             order = None if self.copies is None else np.arange(len(self))
         else:
-            order = np.argsort(self.row_keys(), kind="stable")
+            order = np.lexsort((self._weights(), self.row_keys()))
         if order is None or self.copies is None:
             return order
         return np.repeat(order, self.copies[order])
 
+    def _weights(self) -> NDArray[Any]:
+        if self.sample_weight is None:
+            return np.zeros(len(self))
+        return self.sample_weight.cpu().numpy()
+
     def row_keys(self) -> NDArray[np.int64]:
-        """Hash each row, target and loss weight included.
+        """Hash each row, target included.
 
         Returns
         -------
@@ -130,7 +135,7 @@ class TensorRows(Dataset):
         """
         n_columns = int(np.prod(self.shape[1:]))
         generator = torch.Generator().manual_seed(0)
-        factors = torch.randint(2**62, (n_columns + 2,), generator=generator)
+        factors = torch.randint(2**62, (n_columns + 1,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
         keys = [
             _hash_rows(self._columns(slice(start, start + _ROWS_HASHED_AT_ONCE)), factors)
@@ -140,11 +145,7 @@ class TensorRows(Dataset):
 
     def _columns(self, index: slice) -> list[torch.Tensor]:
         X = self._dense(index).flatten(1)
-        columns = [X]
-        for column in (self.y, self.sample_weight):
-            if column is not None:
-                columns.append(column[index].unsqueeze(1))
-        return columns
+        return [X] if self.y is None else [X, self.y[index].unsqueeze(1)]
 
 
 def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tensor:

@@ -305,6 +305,10 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
     def set_params(self, **params):
         """Set parameters; nothing is trained again.
 
+        Those of the optimizer act at once, so that `partial_fit` goes on with them.
+        All others that training depends on act from the next `fit` on. (A plain
+        skorch net draws new weights when a parameter of its module is set.)
+
         Parameters
         ----------
         **params : dict
@@ -314,10 +318,14 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
         -------
         self : BinaryNetClassifier
         """
-        # skorch initializes callbacks at once, which belongs to fit.
-        if "callbacks" in params and not self.initialized_:
-            self.callbacks = params.pop("callbacks")
-        return super().set_params(**params)
+        if self.initialized_:
+            virtual = {k: v for k, v in params.items() if self._is_virtual_param(k)}
+            self._apply_virtual_params(virtual)
+        of_parts = {name: params.pop(name) for name in list(params) if "__" in name}
+        BaseEstimator.set_params(self, **params)
+        self._params_to_validate |= of_parts.keys()
+        vars(self).update(of_parts)
+        return self
 
     def _validate_params(self):
         super()._validate_params()

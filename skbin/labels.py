@@ -33,12 +33,12 @@ class BinaryLabels(NamedTuple):
     @property
     def negative(self) -> Any:
         """The label of the negative class."""
-        return self.classes[1 - self.positive_index]
+        return self.classes.tolist()[1 - self.positive_index]
 
     @property
     def positive(self) -> Any:
         """The label of the positive class."""
-        return self.classes[self.positive_index]
+        return self.classes.tolist()[self.positive_index]
 
     def encode(self, y: ArrayLike) -> NDArray[np.float32]:
         """Turn labels into targets.

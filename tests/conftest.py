@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from hypothesis import settings
+from sklearn.datasets import make_classification
+from sklearn.preprocessing import StandardScaler
+
+# Machines are noisy: how long an example takes says nothing about a law.
+settings.register_profile("skbin", deadline=None)
+settings.load_profile("skbin")
+
+
+@pytest.fixture(scope="session")
+def rare():
+    """300 rows, 8 columns, 15 % positives: learnt in a few epochs."""
+    X, y = make_classification(
+        n_samples=300,
+        n_features=8,
+        n_informative=4,
+        weights=[0.85],
+        class_sep=1.5,
+        random_state=0,
+    )
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.fixture(scope="session")
+def spam(rare):
+    """The same rows, labelled by strings of which the rare one sorts last."""
+    X, y = rare
+    return X, np.where(y == 1, "spam", "ham")

@@ -1,0 +1,217 @@
+"""Bad input gets an error that says what was wrong and how to mend it."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+from skorch.dataset import Dataset
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from skbin import BinaryNetClassifier, DenseNet
+
+
+def refuses(net, X, y, message, **fit_params):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        net.fit(X, y, **fit_params)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(net)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.ones(300), "y has one class only"),
+        (np.arange(300) % 3, "Only binary classification is supported."),
+        (np.linspace(0, 1, 300), "Unknown label type: continuous"),
+        (np.full(300, np.nan), "contains NaN"),
+        (np.ones((300, 2), dtype=int), "y should be a 1d array"),
+        (np.ones(299, dtype=int), "inconsistent numbers of samples: [300, 299]"),
+        (None, "requires y to be passed, but the target y is None"),
+    ],
+)
+def test_y_must_be_one_column_of_two_classes(rare, y, message):
+    refuses(BinaryNetClassifier(), rare[0], y, message)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "contains NaN"), (np.inf, "contains infinity")]
+)
+def test_x_must_be_finite(rare, value, message):
+    X, y = rare[0].copy(), rare[1]
+    X[3, 2] = value
+    refuses(BinaryNetClassifier(), X, y, message)
+    net = BinaryNetClassifier(max_epochs=1).fit(*rare)
+    with pytest.raises(ValueError, match=message):
+        net.predict(X)
+
+
+def test_x_must_fit_into_float32(rare):
+    X, y = rare[0].copy(), rare[1]
+    X[0, 0] = 1e300
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        refuses(BinaryNetClassifier(), X, y, "too large for dtype('float32')")
+
+
+@pytest.mark.parametrize("n_columns", [7, 9])
+def test_prediction_needs_the_columns_of_training(rare, n_columns):
+    net = BinaryNetClassifier(max_epochs=1).fit(*rare)
+    message = f"X has {n_columns} features, but BinaryNetClassifier is expecting 8"
+    with pytest.raises(ValueError, match=message):
+        net.predict_proba(np.zeros((2, n_columns)))
+
+
+def test_prediction_needs_the_column_names_of_training(rare):
+    X, y = pd.DataFrame(rare[0], columns=list("abcdefgh")), rare[1]
+    net = BinaryNetClassifier(max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(X.rename(columns={"a": "z"}))
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, 2.2, np.nan, "0.5", None])
+def test_threshold_is_a_probability(rare, threshold):
+    message = f"threshold must be a probability in [0, 1], got {threshold!r}"
+    refuses(BinaryNetClassifier(threshold=threshold), *rare, message)
+    net = BinaryNetClassifier(max_epochs=1).fit(*rare)
+    net.set_params(threshold=threshold)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        net.predict(rare[0])
+
+
+@pytest.mark.parametrize("prior", [0, 1, -0.1, 1.5, np.nan, "test", [0.5]])
+def test_prior_is_a_share(rare, prior):
+    message = "The 'prior' parameter of BinaryNetClassifier must be"
+    refuses(BinaryNetClassifier(prior=prior), *rare, message)
+    net = BinaryNetClassifier(max_epochs=1).fit(*rare)
+    net.set_params(prior=prior)
+    with pytest.raises(ValueError, match=message):
+        net.predict_proba(rare[0])
+
+
+@pytest.mark.parametrize("pos_weight", [(1.0, 9.0), {0: 1, 1: 9}, 0, -2.0])
+def test_pos_weight_is_one_positive_number(rare, pos_weight):
+    message = "pos_weight must be None, 'balanced' or a positive number"
+    refuses(BinaryNetClassifier(pos_weight=pos_weight), *rare, message)
+
+
+def test_pos_weight_is_given_once(rare):
+    net = BinaryNetClassifier(pos_weight=2.0, criterion__pos_weight=torch.tensor(2.0))
+    refuses(net, *rare, "pos_weight and criterion__pos_weight are the same thing")
+
+
+def test_pos_label_is_one_of_the_classes(rare):
+    message = "pos_label='fraud' is none of the classes [0, 1]."
+    refuses(BinaryNetClassifier(pos_label="fraud"), *rare, message)
+
+
+def test_misspelt_parameters_are_named(rare):
+    net = BinaryNetClassifier(max_epoch=3)
+    refuses(net, *rare, "unexpected argument(s) max_epoch")
+    net = BinaryNetClassifier(module_dropout=0.5)
+    refuses(net, *rare, "did you mean module__dropout?")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", torch.device("cuda")])
+def test_an_absent_device_is_named(rare, device):
+    message = f"device={device!r} was asked for, but torch finds no such device"
+    refuses(BinaryNetClassifier(device=device), *rare, message)
+
+
+@pytest.mark.parametrize("device", ["gpu", 1.5])
+def test_an_unknown_device_is_named(rare, device):
+    refuses(BinaryNetClassifier(device=device), *rare, f"got {device!r}")
+
+
+def test_a_loss_that_becomes_nan_stops_training_and_leaves_it_unfitted(rare):
+    net = BinaryNetClassifier(DenseNet, lr=1e30, optimizer=torch.optim.SGD)
+    refuses(net, *rare, "loss became NaN or infinite in epoch 1")
+    with pytest.raises(ValueError, match="StandardScaler"):
+        net.fit(*rare)
+
+
+def test_a_failed_fit_forgets_the_one_before_and_the_next_one_works(rare):
+    X, y = rare
+    net = BinaryNetClassifier(DenseNet, max_epochs=2, random_state=0).fit(X, y)
+    expected = net.predict_proba(X)
+    refuses(net.set_params(lr=1e30, optimizer=torch.optim.SGD), X, y, "became NaN")
+    net.set_params(lr=0.001, optimizer=torch.optim.Adam).fit(X, y)
+    assert_array_equal(net.predict_proba(X), expected)
+
+
+def test_refused_data_leave_a_fitted_model_as_it_was(rare):
+    X, y = rare
+    net = BinaryNetClassifier(DenseNet, max_epochs=1).fit(X, y)
+    expected = net.predict_proba(X)
+    with pytest.raises(ValueError, match="one class"):
+        net.fit(X, np.zeros(300))
+    assert_array_equal(net.predict_proba(X), expected)
+
+
+def test_labels_that_were_never_seen_are_named(rare):
+    X, y = rare
+    net = BinaryNetClassifier(max_epochs=1).partial_fit(X, y)
+    with pytest.raises(ValueError, match=re.escape("y holds the labels [2]")):
+        net.partial_fit(X, np.full(300, 2))
+
+
+def test_partial_fit_needs_two_classes_at_first(rare):
+    X, y = rare
+    with pytest.raises(ValueError, match="one class only"):
+        BinaryNetClassifier().partial_fit(X[y == 0], y[y == 0])
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        (np.zeros(300), "at least one non-zero number"),
+        (np.full(300, -1.0), "Negative values in data"),
+        (np.ones(299), "sample_weight.shape"),
+        (np.r_[np.nan, np.ones(299)], "contains NaN"),
+    ],
+)
+def test_sample_weight_is_validated(rare, sample_weight, message):
+    net = BinaryNetClassifier()
+    refuses(net, *rare, message, sample_weight=sample_weight)
+
+
+def test_weight_zero_leaves_one_class(rare):
+    X, y = rare
+    refuses(BinaryNetClassifier(), X, y, "rows of weight zero", sample_weight=y)
+
+
+def test_weights_need_arrays_and_our_iterator(rare):
+    X, y = rare
+    weight = np.linspace(0.1, 1, 300)
+    dataset = Dataset(X.astype(np.float32), y)
+    refuses(BinaryNetClassifier(), dataset, None, "works for arrays", sample_weight=weight)
+    net = BinaryNetClassifier(iterator_train=DataLoader)
+    refuses(net, X, y, "the default iterator_train", sample_weight=weight)
+    net = BinaryNetClassifier(dataset=Dataset)
+    refuses(net, X, y, "the default dataset", sample_weight=weight)
+
+
+@pytest.mark.parametrize("y", [[-1.0, 1.0] * 8, [0.0, 2.0] * 8])
+def test_targets_of_a_dataset_are_zero_and_one(y):
+    dataset = TensorDataset(torch.randn(16, 3), torch.tensor(y))
+    net = BinaryNetClassifier(DenseNet)
+    refuses(net, dataset, None, "Targets from a Dataset must be 0 and 1, got")
+
+
+def test_a_dataset_without_labels_knows_no_balance_and_no_prior():
+    dataset = TensorDataset(torch.randn(16, 3), torch.tensor([0.0, 1.0] * 8))
+    refuses(BinaryNetClassifier(pos_weight="balanced"), dataset, None, "both classes")
+    net = BinaryNetClassifier(prior=0.5, max_epochs=1).fit(dataset, None)
+    with pytest.raises(ValueError, match="Pass y to fit beside the Dataset"):
+        net.predict_proba(dataset)
+
+
+@pytest.mark.parametrize("n_outputs", [3, 5])
+def test_a_module_with_more_outputs_is_refused(rare, n_outputs):
+    net = BinaryNetClassifier(nn.Linear(8, n_outputs))
+    refuses(net, *rare, "Expected module output to have shape (n,) or (n, 1)")

@@ -1,0 +1,189 @@
+"""Rows as tensors, and the batches cut from them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from skorch.dataset import ValidSplit
+from torch.utils.data import DataLoader, Subset
+
+from skbin.batches import TensorBatches, TensorRows, iterate_batches, lives_in_memory
+from skbin.holdout import chooses_rows_freely, hold_out
+
+
+def numbered(n, **kwargs):
+    return TensorRows(np.arange(2.0 * n).reshape(n, 2), y=np.zeros(n), **kwargs)
+
+
+@given(n=st.integers(1, 50), batch_size=st.integers(1, 20), shuffle=st.booleans())
+def test_each_row_comes_once(n, batch_size, shuffle):
+    batches = TensorBatches(numbered(n), batch_size, shuffle=shuffle)
+    seen = torch.cat([X[:, 0] for X, _ in batches]) / 2
+    assert sorted(seen.tolist()) == list(range(n))
+    assert shuffle or seen.tolist() == list(range(n))
+    assert len(list(batches)) == len(batches)
+
+
+@given(n=st.integers(2, 50), batch_size=st.integers(2, 20))
+def test_no_batch_is_a_single_row_and_none_exceeds_the_size_by_more_than_one(
+    n, batch_size
+):
+    sizes = [len(y) for _, y in TensorBatches(numbered(n), batch_size)]
+    assert min(sizes) > 1
+    assert max(sizes) <= batch_size + 1
+
+
+def test_each_pass_is_shuffled_anew():
+    batches = TensorBatches(numbered(40), 40, shuffle=True)
+    (first, _), (second, _) = next(iter(batches)), next(iter(batches))
+    assert not torch.equal(first, second)
+
+
+def test_float32_arrays_are_shared_not_copied():
+    X = np.zeros((4, 2), dtype=np.float32)
+    rows = TensorRows(X)
+    X[0, 0] = 7
+    assert rows.X[0, 0] == 7
+
+
+def test_read_only_arrays_are_left_alone():
+    X = np.zeros((4, 2), dtype=np.float32)
+    X.flags.writeable = False
+    rows = TensorRows(X)
+    rows.X[0, 0] = 7
+    assert X[0, 0] == 0
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_sparse_rows_give_the_same_batches_as_dense_ones(shuffle):
+    X = sparse.random(30, 5, density=0.3, format="csr", random_state=0)
+    y = np.arange(30) % 2
+    order = {}
+    for name, data in [("dense", X.toarray()), ("sparse", X)]:
+        torch.manual_seed(0)
+        order[name] = list(TensorBatches(TensorRows(data, y), 7, shuffle=shuffle))
+    for (X1, y1), (X2, y2) in zip(order["dense"], order["sparse"], strict=True):
+        assert torch.equal(X1, X2)
+        assert torch.equal(y1, y2)
+        assert X2.dtype == torch.float32
+
+
+def test_subsets_of_subsets_are_resolved():
+    rows = Subset(Subset(numbered(10), [9, 8, 7, 6]), [1, 3])
+    (X, _), *_ = TensorBatches(rows, 2)
+    assert (X[:, 0] / 2).tolist() == [8, 6]
+    assert lives_in_memory(rows)
+
+
+def test_other_datasets_and_parameters_of_a_loader_use_a_data_loader():
+    foreign = torch.utils.data.TensorDataset(torch.zeros(4, 2), torch.zeros(4))
+    assert isinstance(iterate_batches(foreign, 2), DataLoader)
+    assert isinstance(iterate_batches(numbered(4), 2, num_workers=0), DataLoader)
+    sampler = torch.utils.data.SequentialSampler(foreign)
+    assert len(iterate_batches(foreign, 2, shuffle=True, sampler=sampler)) == 2
+    batch_sampler = torch.utils.data.BatchSampler(sampler, 2, drop_last=False)
+    assert len(iterate_batches(foreign, 3, batch_sampler=batch_sampler)) == 2
+
+
+def test_a_data_loader_can_read_rows_in_memory():
+    X, y = next(iter(DataLoader(numbered(4), batch_size=4)))
+    assert X.shape == (4, 2)
+    assert y.dtype == torch.float32
+
+
+def weighted_rows(data, n):
+    X = data.draw(
+        st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=2 * n, max_size=2 * n)
+    )
+    y = data.draw(st.lists(st.sampled_from([0, 1]), min_size=n, max_size=n))
+    weight = data.draw(st.lists(st.integers(1, 4), min_size=n, max_size=n))
+    return np.array(X).reshape(n, 2), np.array(y), np.array(weight)
+
+
+@given(n=st.integers(1, 12), data=st.data())
+def test_training_order_is_the_same_for_weights_repeats_and_any_arrangement(n, data):
+    X, y, weight = weighted_rows(data, n)
+    arranged = np.array(data.draw(st.permutations(range(n))))
+    weighted = TensorRows(X, y, weight)
+    repeated = TensorRows(
+        np.repeat(X[arranged], weight[arranged], axis=0),
+        np.repeat(y[arranged], weight[arranged]),
+    )
+    first, second = (
+        TensorBatches(Subset(rows, rows.training_order(keep_order=False)), 1000)
+        for rows in (weighted, repeated)
+    )
+    for (X1, y1), (X2, y2) in zip(first, second, strict=True):
+        assert torch.equal(X1, X2)
+        assert torch.equal(y1, y2)
+
+
+def test_order_can_be_kept():
+    assert numbered(3).training_order(keep_order=True) is None
+    rows = numbered(3, sample_weight=[2, 1, 3])
+    assert rows.training_order(keep_order=True).tolist() == [0, 0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("weight", [[0.5, 1.0], [1000, 2000]])
+def test_fractions_and_amounts_weigh_the_loss_instead_of_repeating(weight):
+    rows = numbered(2, sample_weight=weight)
+    assert rows.copies is None
+    _, y = rows.batch(slice(None))
+    assert y.sample_weight.tolist() == weight
+
+
+def test_keys_tell_rows_apart_by_value_and_target():
+    X = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0], [1.0, 2.0]])
+    keys = TensorRows(X, [0, 0, 1, 0]).row_keys()
+    assert keys[0] == keys[3]
+    assert len(set(keys.tolist())) == 3
+
+
+@pytest.mark.parametrize("cv", [4, 0.25])
+def test_copies_of_a_row_stay_on_one_side_of_the_validation_split(cv):
+    X = np.arange(20.0).reshape(20, 1)
+    rows = TensorRows(np.repeat(X, 3, axis=0), np.repeat(np.arange(20) % 2, 3))
+    order = rows.training_order(keep_order=False)
+    split = ValidSplit(cv, stratified=True)
+    train, valid = hold_out(split, rows, order, random_state=0)
+    sides = [{x.item() for x, _ in (side[i] for i in range(len(side)))} for side in (train, valid)]
+    assert not sides[0] & sides[1]
+    assert len(train) + len(valid) == 60
+    assert len(valid) == 15
+    valid_y = [side[1] for side in (valid[i] for i in range(len(valid)))]
+    assert 6 <= sum(valid_y) <= 9
+
+
+def test_with_too_few_distinct_rows_copies_are_split():
+    rows = TensorRows(np.repeat([[0.0], [1.0]], 10, axis=0), np.repeat([0, 1], 10))
+    train, valid = hold_out(ValidSplit(5, stratified=True), rows, np.arange(20))
+    assert (len(train), len(valid)) == (16, 4)
+
+
+def test_a_split_by_share_follows_the_seed():
+    rows, order = numbered(40), np.arange(40)
+    rows.y[::2] = 1
+    split = ValidSplit(0.25, stratified=True)
+    first, again, other = (
+        hold_out(split, rows, order, random_state=seed)[1].indices for seed in (0, 0, 1)
+    )
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert split.random_state is None
+
+
+@pytest.mark.parametrize(
+    ("train_split", "free"),
+    [
+        (None, True),
+        (False, True),
+        (ValidSplit(5), True),
+        (ValidSplit([([0], [1])]), False),
+        (lambda dataset, y: (dataset, dataset), False),
+    ],
+)
+def test_only_splits_by_number_choose_rows_freely(train_split, free):
+    assert chooses_rows_freely(train_split) == free

@@ -1,0 +1,612 @@
+"""Behaviour of the estimator: training, weights, random state, skorch's ways."""
+
+import copy
+import io
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.dataset import Dataset, ValidSplit
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from skbin import BinaryNetClassifier, ConvNet, DenseNet
+
+
+def quick(*args, **kwargs):
+    return BinaryNetClassifier(
+        *args, **{"max_epochs": 3, "random_state": 0, **kwargs}
+    )
+
+
+def weights_of(net):
+    return {name: t.clone() for name, t in net.module_.state_dict().items()}
+
+
+def assert_same_weights(first, second):
+    first, second = weights_of(first), weights_of(second)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+# ---- learning
+
+
+@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+def test_default_estimator_learns(rare, module):
+    X, y = rare
+    net = BinaryNetClassifier(module, random_state=0).fit(X[:200], y[:200])
+    assert net.score(X[200:], y[200:]) > 0.9
+
+
+def test_sequences_with_channels_are_learnt():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3, 30))
+    y = np.arange(200) % 4 == 0
+    X[y, 1, 10:15] += 3
+    net = BinaryNetClassifier(max_epochs=20, random_state=0).fit(X[:150], y[:150])
+    assert net.score(X[150:], y[150:]) > 0.9
+    assert net.predict_proba(X[:, :, :20]).shape == (200, 2)
+
+
+def test_pos_weight_raises_the_probability_of_the_positive_class(rare):
+    X, y = rare
+    plain = quick(max_epochs=20).fit(X, y)
+    balanced = quick(max_epochs=20, pos_weight="balanced").fit(X, y)
+    assert balanced.pos_weight_ == pytest.approx((y == 0).sum() / (y == 1).sum())
+    assert balanced.criterion_.pos_weight == pytest.approx(balanced.pos_weight_)
+    assert balanced.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
+
+
+def test_balanced_counts_by_sample_weight(rare):
+    X, y = rare
+    weight = np.where(y == 1, 0.5, 1.5)
+    net = quick(pos_weight="balanced").fit(X, y, sample_weight=weight)
+    assert net.pos_weight_ == pytest.approx(3 * (y == 0).sum() / (y == 1).sum())
+    assert net.train_prior_ == pytest.approx(weight[y == 1].sum() / weight.sum())
+
+
+def test_pos_weight_of_the_criterion_is_understood(rare):
+    ours = quick(pos_weight=5.0).fit(*rare)
+    skorchs = quick(criterion__pos_weight=torch.tensor(5.0)).fit(*rare)
+    assert skorchs.pos_weight_ == 5.0
+    assert_same_weights(ours, skorchs)
+
+
+def test_threshold_and_prior_change_without_refit(rare):
+    X, y = rare
+    net = quick().fit(X, y)
+    before = weights_of(net)
+    net.set_params(threshold=0.01, prior=0.9)
+    assert net.predict(X).mean() > 0.9
+    after = weights_of(net)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+# ---- input
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.ndarray.tolist,
+        pd.DataFrame,
+        torch.from_numpy,
+        lambda X: torch.from_numpy(X).float().requires_grad_(),
+        sparse.csr_matrix,
+        sparse.csc_array,
+        np.asfortranarray,
+        lambda X: X[::-1][::-1],
+        lambda X: pd.DataFrame(X, columns=list("abcdefgh")),
+    ],
+)
+def test_every_kind_of_input_gives_the_same_model(rare, convert):
+    X, y = rare
+    expected = quick().fit(X, y)
+    given = convert(X)
+    net = quick().fit(given, y.tolist())
+    assert_same_weights(net, expected)
+    assert_array_equal(net.predict_proba(given), expected.predict_proba(X))
+
+
+def test_integers_are_read_as_numbers(rare):
+    X, y = rare
+    X = np.round(X * 10).astype(np.int64)
+    net = quick().fit(X, y)
+    assert_array_equal(net.predict_proba(X), net.predict_proba(X.astype(float)))
+
+
+def test_integers_stay_ids_for_a_table_of_embeddings():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(10, 4)
+            self.linear = nn.Linear(4, 1)
+
+        def forward(self, X):
+            return self.linear(self.embedding(X).mean(dim=1))
+
+    X = np.random.default_rng(0).integers(0, 10, size=(60, 5))
+    y = (X == 3).any(axis=1)
+    net = BinaryNetClassifier(Bag, lr=0.05, random_state=0).fit(X, y)
+    assert net.score(X, y) > 0.9
+
+
+def test_input_is_never_changed(rare):
+    X, y = (part.copy() for part in rare)
+    X = X.astype(np.float32)
+    weight = np.linspace(0, 2, len(y))
+    quick().fit(X, y, sample_weight=weight).predict(X)
+    assert_array_equal(X, rare[0].astype(np.float32))
+    assert_array_equal(y, rare[1])
+    assert_array_equal(weight, np.linspace(0, 2, len(y)))
+
+
+@pytest.mark.parametrize("make", [Dataset, lambda X, y: TensorDataset(*map(torch.from_numpy, (X, y)))])
+def test_a_torch_dataset_is_learnt_through_skorchs_path(rare, make):
+    X, y = rare
+    X = X.astype(np.float32)
+    dataset = make(X, y)
+    net = quick(max_epochs=20).fit(dataset, y=None)
+    assert accuracy_score(y, net.predict(dataset)) > 0.85
+    assert_allclose(net.predict_proba(dataset), net.predict_proba(X))
+
+
+def test_a_dataset_beside_labels_knows_balance_and_prior(rare):
+    X, y = rare
+    dataset = TensorDataset(torch.from_numpy(X).float(), torch.from_numpy(y))
+    net = quick(pos_weight="balanced", prior=0.5, train_split=ValidSplit(3, stratified=True))
+    net.fit(dataset, y)
+    assert net.pos_weight_ == pytest.approx((y == 0).sum() / (y == 1).sum())
+    assert "valid_loss" in net.history[-1]
+    assert net.predict_proba(dataset).shape == (300, 2)
+
+
+def test_a_dict_of_arrays_reaches_the_module_by_name(rare):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(8, 1)
+
+        def forward(self, left, right):
+            return self.linear(torch.cat([left, right], dim=1))
+
+    X, y = rare
+    X = X.astype(np.float32)
+    parts = {"left": X[:, :3], "right": X[:, 3:]}
+    net = quick(Two, max_epochs=20, lr=0.05).fit(parts, np.where(y == 1, "x", "n"))
+    assert set(net.predict(parts)) <= {"n", "x"}
+
+
+# ---- sample weights
+
+
+@settings(max_examples=10)
+@given(data=st.data())
+def test_integer_weights_equal_repeated_rows_to_the_bit(rare, data):
+    X, y = rare[0][:40], np.arange(40) % 3 == 0
+    weight = np.array(data.draw(st.lists(st.integers(0, 3), min_size=40, max_size=40)))
+    weight[:6] = np.maximum(weight[:6], 1)
+    arranged = np.random.default_rng(0).permutation(40)
+    settings = {"batch_size": 16, "pos_weight": "balanced", "max_epochs": 2}
+    weighted = quick(**settings).fit(X, y, sample_weight=weight)
+    repeated = quick(**settings).fit(
+        np.repeat(X[arranged], weight[arranged], axis=0),
+        np.repeat(y[arranged], weight[arranged]),
+    )
+    assert_same_weights(weighted, repeated)
+
+
+def test_weights_of_one_change_nothing(rare):
+    X, y = rare
+    assert_same_weights(quick().fit(X, y), quick().fit(X, y, sample_weight=np.ones(300)))
+
+
+def test_fractional_weights_weigh_the_loss(rare):
+    X, y = rare
+    weight = np.where(y == 1, 7.5, 0.5)
+    plain = quick(max_epochs=30).fit(X, y)
+    heavy = quick(max_epochs=30).fit(X, y, sample_weight=weight)
+    assert heavy.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.1
+
+
+def test_scaling_fractional_weights_changes_nothing_but_rounding(rare):
+    X, y = rare
+    weight = np.random.default_rng(0).uniform(0.1, 0.9, size=300)
+    first = quick().fit(X, y, sample_weight=weight)
+    second = quick().fit(X, y, sample_weight=weight / 4)
+    assert_allclose(first.predict_proba(X), second.predict_proba(X), atol=1e-3)
+
+
+def test_score_weighs_samples(rare):
+    X, y = rare
+    net = quick().fit(X, y)
+    weight = np.linspace(0, 1, 300)
+    expected = accuracy_score(y, net.predict(X), sample_weight=weight)
+    assert net.score(X, y, sample_weight=weight) == expected
+
+
+# ---- random state
+
+
+def test_two_fits_with_the_same_seed_are_identical_to_the_bit(rare):
+    first, second = quick(module__dropout=0.5).fit(*rare), quick(module__dropout=0.5).fit(*rare)
+    assert_same_weights(first, second)
+    assert first.history[:, "train_loss"] == second.history[:, "train_loss"]
+    assert_same_weights(first, first.fit(*rare))
+
+
+def test_another_seed_gives_other_weights(rare):
+    first, second = quick().fit(*rare), quick(random_state=1).fit(*rare)
+    assert not torch.equal(first.module_.head[1].weight, second.module_.head[1].weight)
+
+
+def test_global_generators_are_left_alone(rare):
+    torch.manual_seed(3)
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    quick(train_split=ValidSplit(0.2, stratified=True)).fit(*rare)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+def test_without_a_seed_torchs_generator_is_used(rare):
+    torch.manual_seed(3)
+    first = quick(random_state=None).fit(*rare)
+    second = quick(random_state=None).fit(*rare)
+    torch.manual_seed(3)
+    third = quick(random_state=None).fit(*rare)
+    assert_same_weights(first, third)
+    assert not torch.equal(first.module_.head[1].weight, second.module_.head[1].weight)
+
+
+def test_the_order_of_the_rows_does_not_matter(rare):
+    X, y = rare
+    order = np.random.default_rng(0).permutation(300)
+    assert_same_weights(quick().fit(X, y), quick().fit(X[order], y[order]))
+
+
+def test_the_order_is_kept_on_request():
+    class Recorder(Callback):
+        seen = ()
+
+        def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+            Recorder.seen = (*Recorder.seen, *batch[0][:, 0].tolist())
+
+    X = np.arange(12.0).reshape(-1, 1)
+    net = quick(
+        DenseNet,
+        max_epochs=1,
+        batch_size=5,
+        iterator_train__shuffle=False,
+        callbacks=[Recorder],
+    )
+    net.fit(X, np.arange(12) % 2)
+    assert Recorder.seen == tuple(range(12))
+
+
+# ---- prediction
+
+
+def test_a_row_has_one_probability_whatever_comes_with_it(rare):
+    X, y = rare
+    net = quick().fit(X, y)
+    together = net.predict_proba(X)
+    for n in (1, 2, 15, 17, 200):
+        assert_array_equal(net.predict_proba(X[:n]), together[:n])
+
+
+def test_log_probabilities_do_not_underflow(rare):
+    X, y = rare
+    net = quick().fit(X, y)
+    assert_allclose(np.exp(net.predict_log_proba(X)), net.predict_proba(X))
+    assert np.all(np.isfinite(net.predict_log_proba(X * 1000)))
+
+
+def test_predictions_have_the_type_of_the_labels(spam):
+    X, y = spam
+    net = quick().fit(X, y)
+    assert net.predict(X).dtype == y.dtype
+    assert net.classes_.tolist() == ["ham", "spam"]
+
+
+# ---- positive class
+
+
+def test_a_frequent_positive_class_of_strings_is_warned_about_once(rare):
+    X, y = rare
+    labels = np.where(y == 1, "fraud", "ok")
+    with pytest.warns(UserWarning, match="pass pos_label='fraud'") as caught:
+        quick().fit(X, labels)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("pos_label", ["fraud", "ok"])
+def test_naming_the_positive_class_silences_the_warning(rare, pos_label):
+    X, y = rare
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = quick(pos_label=pos_label, pos_weight="balanced")
+        net.fit(X, np.where(y == 1, "fraud", "ok"))
+    ratio = (y == 0).sum() / (y == 1).sum()
+    expected = ratio if pos_label == "fraud" else 1 / ratio
+    assert net.pos_weight_ == pytest.approx(expected)
+
+
+# ---- going on: warm_start, partial_fit
+
+
+def test_warm_start_goes_on_from_the_weights(rare):
+    X, y = rare
+    net = quick(warm_start=True).fit(X, y)
+    before = weights_of(net)
+    net.fit(X, y)
+    assert len(net.history) == 6
+    cold = quick().fit(X, y)
+    assert not torch.equal(before["head.1.weight"], net.module_.head[1].weight)
+    assert torch.equal(before["head.1.weight"], cold.module_.head[1].weight)
+
+
+def test_warm_start_settles_pos_weight_anew(rare):
+    X, y = rare
+    net = quick(warm_start=True, pos_weight="balanced").fit(X, y)
+    keep = np.r_[np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:100]]
+    net.fit(X[keep], y[keep])
+    assert net.criterion_.pos_weight == pytest.approx(100 / (y == 1).sum())
+
+
+def test_partial_fit_goes_on_and_may_see_one_class_later(rare):
+    X, y = rare
+    net = quick(pos_weight="balanced", prior="train", max_epochs=1)
+    net.partial_fit(X[:150], y[:150])
+    net.partial_fit(X[y == 0][:50], y[y == 0][:50])
+    assert len(net.history) == 2
+    n_positive = y[:150].sum()
+    assert net.pos_weight_ == pytest.approx((150 - n_positive) / n_positive)
+    assert net.train_prior_ == pytest.approx(n_positive / 200)
+
+
+def test_partial_fit_takes_all_classes_where_the_first_rows_have_one(rare):
+    X, y = rare
+    net = quick(max_epochs=1).partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    net.partial_fit(X[y == 1], y[y == 1])
+    assert net.classes_.tolist() == [0, 1]
+
+
+def test_each_call_of_partial_fit_shuffles_differently(rare):
+    X, y = rare
+    continued = quick(max_epochs=1).partial_fit(X, y).partial_fit(X, y)
+    restarted = quick(max_epochs=1).partial_fit(X, y)
+    restarted.history.clear()
+    restarted.partial_fit(X, y)
+    assert not torch.equal(
+        continued.module_.head[1].weight, restarted.module_.head[1].weight
+    )
+
+
+# ---- skorch's ways
+
+
+def test_double_underscore_parameters_reach_the_parts(rare):
+    net = quick(
+        module__dropout=0.4,
+        optimizer__weight_decay=0.1,
+        iterator_train__batch_size=50,
+        callbacks__valid_acc=None,
+    ).fit(*rare)
+    assert net.module_.head[4].p == 0.4
+    assert net.optimizer_.param_groups[0]["weight_decay"] == 0.1
+    assert net.history[-1, "train_batch_count"] == 6
+    assert "valid_acc" not in dict(net.callbacks_)
+
+
+def test_set_params_reaches_the_parts_of_a_fitted_net(rare):
+    net = quick().fit(*rare)
+    before = weights_of(net)
+    net.set_params(lr=0.5, optimizer__weight_decay=0.2, module__dropout=0.1)
+    assert net.optimizer_.param_groups[0]["lr"] == 0.5
+    assert net.optimizer_.param_groups[0]["weight_decay"] == 0.2
+    after = weights_of(net)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    net.set_params(optimizer=torch.optim.SGD).fit(*rare)
+    assert isinstance(net.optimizer_, torch.optim.SGD)
+    assert net.module_.head[4].p == 0.1
+    assert net.optimizer_.param_groups[0]["weight_decay"] == 0.2
+    net.set_params(module=DenseNet, optimizer=torch.optim.Adam)
+    assert isinstance(net.set_params(module__dropout=0).fit(*rare).module_, DenseNet)
+
+
+def test_clone_keeps_every_parameter():
+    net = BinaryNetClassifier(
+        DenseNet,
+        device="auto",
+        pos_weight=3.0,
+        module__dropout=0.1,
+        callbacks=[EarlyStopping()],
+        callbacks__print_log__floatfmt=".2f",
+    )
+    cloned = clone(net)
+    params, cloned_params = net.get_params(deep=False), cloned.get_params(deep=False)
+    assert params.keys() == cloned_params.keys()
+    assert cloned_params["device"] == "auto"
+    assert cloned.module__dropout == 0.1
+    assert cloned.callbacks__print_log__floatfmt == ".2f"
+
+
+def test_parameters_are_not_changed_by_fit(rare):
+    module = DenseNet(8)
+    stop = EarlyStopping()
+    before = copy.deepcopy(module.state_dict())
+    settings = copy.deepcopy(vars(stop))
+    net = quick(module, callbacks=[stop], train_split=ValidSplit(3, stratified=True))
+    net.fit(*rare)
+    assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
+    assert net.module is module
+    assert vars(stop) == settings
+
+
+def test_callbacks_and_scorers_inside_training_see_zero_and_one(rare):
+    class Look(Callback):
+        seen = ()
+
+        def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+            Look.seen = (*Look.seen, net.classes_.tolist(), set(net.predict(dataset_valid)))
+
+    X, y = rare
+    net = quick(
+        pos_label="a-spam",
+        max_epochs=1,
+        train_split=ValidSplit(3, stratified=True),
+        callbacks=[Look, EpochScoring("f1", name="valid_f1", lower_is_better=False)],
+    )
+    net.fit(X, np.where(y == 1, "a-spam", "b-ham"))
+    classes, predicted = Look.seen
+    assert classes == [0, 1]
+    assert predicted <= {0, 1}
+    assert 0 <= net.history[-1, "valid_f1"] <= 1
+    assert net.classes_.tolist() == ["a-spam", "b-ham"]
+
+
+def test_scoring_without_caching_works(rare):
+    callback = EpochScoring("roc_auc", name="auc", use_caching=False)
+    net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[callback])
+    assert 0 <= net.fit(*rare).history[-1, "auc"] <= 1
+
+
+def test_early_stopping_stops(rare):
+    net = quick(
+        max_epochs=100,
+        lr=0.01,
+        train_split=ValidSplit(5, stratified=True),
+        callbacks=[EarlyStopping(patience=3)],
+    ).fit(*rare)
+    assert len(net.history) < 100
+    assert {"valid_loss", "valid_acc", "valid_average_precision"} <= set(net.history[-1])
+
+
+def test_a_split_of_certain_rows_sees_the_users_order(rare):
+    X, y = rare
+    net = quick(train_split=ValidSplit([(np.arange(200), np.arange(200, 300))]))
+    net.fit(X, y)
+    net.initialize_callbacks()
+    train, valid = net.get_split_datasets(net.get_dataset(X, y), y)
+    assert_array_equal(np.asarray(valid.indices), np.arange(200, 300))
+
+
+def test_skorchs_iterator_and_dataset_work(rare):
+    X, y = rare
+    settings = {"iterator_train": DataLoader, "dataset": Dataset, "max_epochs": 20}
+    net = quick(iterator_train__shuffle=True, **settings)
+    assert net.fit(X.astype(np.float32), y).score(X, y) > 0.85
+
+
+def test_save_and_load_params(rare, tmp_path):
+    X, y = rare
+    net = quick(DenseNet).fit(X, y)
+    net.save_params(tmp_path / "weights.pt", f_history=tmp_path / "history.json")
+    fresh = quick(DenseNet, module__n_features=8).initialize()
+    fresh.load_params(tmp_path / "weights.pt", f_history=tmp_path / "history.json")
+    assert_array_equal(fresh.predict_proba(X), net.predict_proba(X))
+    assert_array_equal(fresh.predict(X), net.predict(X))
+    assert fresh.history[:, "train_loss"] == net.history[:, "train_loss"]
+
+
+def test_a_net_that_takes_its_sizes_from_data_says_so_without_data():
+    with pytest.raises(ValueError, match="DenseNet takes n_features from the data"):
+        BinaryNetClassifier(DenseNet).initialize()
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_pickles_predict_alike(rare, device):
+    X, y = rare
+    net = quick(device=device, pos_weight=2.0, prior=0.1).fit(X, y)
+    buffer = io.BytesIO()
+    joblib.dump(net, buffer)
+    buffer.seek(0)
+    for restored in (pickle.loads(pickle.dumps(net)), joblib.load(buffer)):
+        assert_array_equal(restored.predict_proba(X), net.predict_proba(X))
+        assert restored.get_params(deep=False)["device"] == device
+        assert restored.history == net.history
+        restored.partial_fit(X, y)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_cuda_agrees_with_the_cpu(rare):
+    X, y = rare
+    cpu = quick(DenseNet).fit(X, y)
+    cuda = quick(DenseNet, device="cuda").fit(X, y)
+    assert next(cuda.module_.parameters()).is_cuda
+    copied = quick(DenseNet, device="cuda", module__n_features=8).initialize()
+    copied.module_.load_state_dict(cpu.module_.state_dict())
+    assert_allclose(copied.predict_proba(X), cpu.predict_proba(X), atol=1e-5)
+    assert_array_equal(
+        pickle.loads(pickle.dumps(cuda)).predict_proba(X), cuda.predict_proba(X)
+    )
+
+
+def test_a_pickle_from_a_gpu_opens_on_a_cpu(rare):
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    net = quick().fit(*rare)
+    state = net.__getstate__()
+    state["device"] = "cuda"
+    restored = BinaryNetClassifier.__new__(BinaryNetClassifier)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        restored.__setstate__(state)
+    assert "Setting self.device = cpu" in str(caught[-1].message)
+    assert restored.device == "cpu"
+    assert_array_equal(restored.predict_proba(rare[0]), net.predict_proba(rare[0]))
+
+
+def test_trimmed_nets_predict(rare):
+    net = quick().fit(*rare)
+    expected = net.predict_proba(rare[0])
+    net.trim_for_prediction()
+    assert_array_equal(net.predict_proba(rare[0]), expected)
+
+
+# ---- what training shows
+
+
+def test_silent_by_default(rare, capsys):
+    quick().fit(*rare)
+    shown = capsys.readouterr()
+    assert shown.out == shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("train_split", "score"),
+    [(None, "train_AP"), (ValidSplit(3, stratified=True), "valid_AP")],
+)
+def test_verbose_one_shows_a_bar_over_epochs(rare, capsys, train_split, score):
+    quick(verbose=1, train_split=train_split).fit(*rare)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "3/3" in shown.err
+    assert "train_loss=" in shown.err
+    assert f"{score}=" in shown.err
+
+
+def test_verbose_two_shows_skorchs_table(rare, capsys):
+    quick(verbose=2).fit(*rare)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["epoch", "train_loss"]
+    assert len(lines) == 5
+
+
+def test_history_does_not_depend_on_verbose(rare):
+    names = [set(quick(verbose=v).fit(*rare).history[-1]) for v in (0, 1, 2)]
+    assert names[0] == names[1] == names[2]

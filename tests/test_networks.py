@@ -1,0 +1,93 @@
+"""The networks by themselves."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skbin import ConvNet, DenseNet
+from skbin.input_sizes import input_sizes
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 7, 64])
+def test_conv_net_takes_inputs_of_any_length(length):
+    net = ConvNet(n_channels=3, length=20, kernel_sizes=(3, 5, 1.0)).eval()
+    assert net(torch.randn(4, 3, length)).shape == (4,)
+
+
+def test_conv_net_reads_two_axes_as_one_channel():
+    net = ConvNet(n_channels=1, length=20).eval()
+    X = torch.randn(4, 20)
+    assert torch.equal(net(X), net(X.unsqueeze(1)))
+
+
+@pytest.mark.parametrize("width", [1, 3, 16, 17, 40, 1.0, 0.5])
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_each_width_is_the_plain_convolution_with_max_over_time(width, n_channels):
+    net = ConvNet(n_channels, 40, num_filters=5, kernel_sizes=(width,))
+    (convolution,) = net.convolutions
+    X = torch.randn(6, n_channels, 40)
+    pooled = []
+    net.head.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
+    net(X)
+    torch.testing.assert_close(pooled[0], F.relu(convolution(X)).amax(dim=2))
+
+
+def test_each_width_may_have_its_own_number_of_filters():
+    net = ConvNet(1, 20, num_filters=(4, 6), kernel_sizes=(2, 3))
+    assert [c.out_channels for c in net.convolutions] == [4, 6]
+    assert net.head[0].num_features == 10
+
+
+@pytest.mark.parametrize("kernel_size", [0, -1, 1.5, 0.0, "3", None])
+def test_kernel_sizes_are_steps_or_shares(kernel_size):
+    with pytest.raises(ValueError, match="kernel_sizes must hold positive integers"):
+        ConvNet(1, 20, kernel_sizes=(kernel_size,))
+
+
+def test_numbers_of_filters_must_match_the_widths():
+    with pytest.raises(ValueError, match=re.escape("got (4, 6)")):
+        ConvNet(1, 20, num_filters=(4, 6), kernel_sizes=(3,))
+
+
+@pytest.mark.parametrize(
+    ("hidden_units", "dropout", "n_linear"), [((), 0.0, 1), ((8,), 0.0, 2), ((8, 4), 0.5, 3)]
+)
+def test_dense_net_has_a_layer_for_each_width(hidden_units, dropout, n_linear):
+    net = DenseNet(6, hidden_units=hidden_units, dropout=dropout)
+    assert sum(isinstance(m, nn.Linear) for m in net.modules()) == n_linear
+    assert net(torch.randn(5, 6)).shape == (5,)
+
+
+def test_dense_net_flattens_further_axes():
+    assert DenseNet(12)(torch.randn(5, 3, 4)).shape == (5,)
+
+
+class WantsFeatures(nn.Module):
+    def __init__(self, n_features, length=3):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "expected"),
+    [
+        (ConvNet, (9, 20), {"n_channels": 1, "length": 20}),
+        (ConvNet, (9, 4, 20), {"n_channels": 4, "length": 20}),
+        (DenseNet, (9, 4, 20), {"n_features": 80}),
+        (WantsFeatures, (9, 4), {"n_features": 4}),
+        (nn.Identity, (9, 4), {}),
+    ],
+)
+def test_required_sizes_are_read_from_the_data(module, shape, expected):
+    assert input_sizes(module, shape, {}) == expected
+
+
+def test_a_size_that_is_given_is_left_alone():
+    assert input_sizes(DenseNet, (9, 4), {"n_features": 7}) == {}
+
+
+def test_without_data_the_missing_sizes_are_named():
+    with pytest.raises(ValueError, match="module__n_channels, module__length"):
+        input_sizes(ConvNet, None, {})
