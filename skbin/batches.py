@@ -1,6 +1,7 @@
 """Rows that live as tensors on the device, and the batches cut from them."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,10 @@ class TensorRows(Dataset):
             where there are no targets.
         """
         X = self._dense(index)
-        y = torch.zeros(len(X)) if self.y is None else self.y[index]
-        y.sample_weight = None if self.sample_weight is None else self.sample_weight[index]
+        y: Any = torch.zeros(len(X)) if self.y is None else self.y[index]
+        y.sample_weight = (
+            None if self.sample_weight is None else self.sample_weight[index]
+        )
         return X, y
 
     def _dense(self, index: Any) -> torch.Tensor:
@@ -138,7 +141,9 @@ class TensorRows(Dataset):
         factors = torch.randint(2**62, (n_columns + 1,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
         keys = [
-            _hash_rows(self._columns(slice(start, start + _ROWS_HASHED_AT_ONCE)), factors)
+            _hash_rows(
+                self._columns(slice(start, start + _ROWS_HASHED_AT_ONCE)), factors
+            )
             for start in range(0, len(self), _ROWS_HASHED_AT_ONCE)
         ]
         return torch.cat(keys).cpu().numpy()
@@ -201,7 +206,7 @@ class TensorBatches:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         index = self._order()
         bounds = self._bounds()
-        for start, stop in zip(bounds, bounds[1:], strict=False):
+        for start, stop in pairwise(bounds):
             part = slice(start, stop)
             yield self.rows.batch(part if index is None else index[part])
 

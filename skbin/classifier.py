@@ -1,6 +1,5 @@
 """The door between scikit-learn and torch: `BinaryNetClassifier`."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
@@ -8,38 +7,30 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
-from skorch import NeuralNetBinaryClassifier
-from skorch.callbacks import EpochScoring
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
-from torch.utils.data import Subset
 
-from skbin.batches import TensorRows, iterate_batches, lives_in_memory
+from skbin.batches import TensorRows, iterate_batches
 from skbin.devices import require_device, resolve_device
-from skbin.heads import positive_logit, single_output, takes_token_ids
-from skbin.holdout import chooses_rows_freely, hold_out
-from skbin.input_sizes import input_sizes
+from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
-from skbin.losses import resolve_pos_weight, weighted_loss
+from skbin.losses import resolve_pos_weight
+from skbin.net import LogitNet
 from skbin.networks import ConvNet
 from skbin.probability import (
     log_probability_columns,
     prior_shift,
     probability_columns,
 )
-from skbin.progress import EpochProgress, EpochTable
+from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
-
-# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
-# computed alike, so its probability does not depend on which rows come with it.
-_ROW_BLOCK = 16
-_EVALUATION_BATCH_SIZE = 1024
 
 
 def _private(name: str) -> property:
@@ -54,7 +45,7 @@ def _private(name: str) -> property:
     return property(get, set_)
 
 
-class BinaryNetClassifier(NeuralNetBinaryClassifier):
+class BinaryNetClassifier(LogitNet):
     """Neural network for two classes, one of them rare.
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
@@ -188,6 +179,10 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
         "verbose": ["verbose"],
     }
 
+    _labels: BinaryLabels
+    _class_totals: NDArray[Any]
+    pos_weight_: float
+
     history_ = _private("_history")
     initialized_ = _private("_initialized")
     virtual_params_ = _private("_virtual_params")
@@ -275,11 +270,11 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
     @property
     def device(self):
         """The device in use: the parameter, with "auto" resolved."""
-        return resolve_device(vars(self)["device"])
+        return resolve_device(self.__dict__["device"])
 
     @device.setter
     def device(self, value):
-        vars(self)["device"] = value
+        self.__dict__["device"] = value
 
     def get_params(self, deep=True, **kwargs):
         """Get the parameters, those of skorch's parts and callbacks included.
@@ -296,7 +291,7 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
         params : dict
         """
         params = super().get_params(deep=deep, **kwargs)
-        params["device"] = vars(self)["device"]
+        params["device"] = self.__dict__["device"]
         return params
 
     def _get_param_names(self):
@@ -324,7 +319,7 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
         of_parts = {name: params.pop(name) for name in list(params) if "__" in name}
         BaseEstimator.set_params(self, **params)
         self._params_to_validate |= of_parts.keys()
-        vars(self).update(of_parts)
+        self.__dict__.update(of_parts)
         return self
 
     def _validate_params(self):
@@ -337,7 +332,7 @@ class BinaryNetClassifier(NeuralNetBinaryClassifier):
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
-        if isinstance(threshold, Real) and 0 <= threshold <= 1:
+        if isinstance(threshold, Real) and 0 <= float(threshold) <= 1:
             return
         raise ValueError(
             f"threshold must be a probability in [0, 1], got {threshold!r}. If it is a "
@@ -405,9 +400,13 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
     def _train(self, X, y, sample_weight, fit_params, method, *, fresh, classes=None):
         self._check_parameters()
         require_device(self.device)
-        anew = fresh or not hasattr(self, "_labels")
-        X, target, weight = self._admit(X, y, sample_weight, classes, anew=anew)
-        self._count_classes(target, weight, anew=anew or method == "fit")
+        first = fresh or not hasattr(self, "_labels")
+        X, y, weight = self._admit(X, y, sample_weight, reset=first)
+        labels = self._find_labels(y, classes) if first else self._labels
+        target = None if y is None else labels.encode(y)
+        self._settle_classes(labels, target, weight, first=first, method=method)
+        if first:
+            self._input_shape = _shape_of(X)
         seed = draw_seed(self.random_state)
         n_epochs_before = 0 if fresh else len(self.history)
         self._seed = None if seed is None else seed + n_epochs_before
@@ -417,7 +416,8 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
                     self.initialized_ = False
                     self.initialize()
                 self._set_pos_weight()
-                data = self._training_data(X, target, weight)
+                data = X if _goes_through_skorch(X) else self._rows(X, target, weight)
+                # skorch's fit is initialize and partial_fit.
                 super().partial_fit(data, target, _routing_method=method, **fit_params)
         except Exception:
             self._forget_fit()
@@ -438,40 +438,27 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         self._is_training = False
         for name in [*self._modules, *self._criteria, *self._optimizers]:
             delattr(self, f"{name}_")
-        for name, callback in vars(self).get("callbacks_", []):
+        for _, callback in self.__dict__.get("callbacks_", []):
             if isinstance(callback, EpochProgress):
                 callback.close()
-        vars(self).pop("_labels", None)
+        self.__dict__.pop("_labels", None)
 
     # ---- the door: from the user's data to rows and targets
 
-    def _admit(self, X, y, sample_weight, classes, *, anew):
+    def _admit(self, X, y, sample_weight, *, reset):
         if _goes_through_skorch(X):
-            return self._admit_foreign(X, y, sample_weight, anew=anew)
-        X, y = self._validated(X, y, reset=anew)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, ensure_non_negative=True
-            )
-            kept = sample_weight > 0
-            if not kept.all():
-                X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
-        if anew:
-            source = y if classes is None else np.asarray(classes)
-            self._labels = find_labels(source, self.pos_label)
-            self._input_shape = X.shape
-        return X, self._labels.encode(y), sample_weight
-
-    def _admit_foreign(self, X, y, sample_weight, *, anew):
-        if sample_weight is not None:
+            if sample_weight is None:
+                return X, None if y is None else np.asarray(y), None
             raise ValueError(
                 f"sample_weight works for arrays, but X is a {type(X).__name__}. "
                 "Repeat or resample its rows instead."
             )
-        if anew:
-            self._labels = CODES if y is None else find_labels(np.asarray(y), self.pos_label)
-            self._input_shape = _shape_of_first(X)
-        return X, None if y is None else self._labels.encode(y), None
+        X, y = self._validated(X, y, reset=reset)
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        kept = weight > 0
+        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
     def _validated(self, X, y="no_validation", *, reset):
         if isinstance(X, torch.Tensor):
@@ -486,24 +473,33 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             allow_nd=True,
         )
 
-    def _count_classes(self, target, weight, *, anew) -> None:
+    def _find_labels(self, y, classes) -> BinaryLabels:
+        if y is None and classes is None:
+            return CODES
+        known = y if classes is None else np.asarray(classes)
+        return find_labels(known, self.pos_label)
+
+    def _settle_classes(self, labels, target, weight, *, first, method) -> None:
+        """Set what is counted in the targets, once nothing can be refused any more."""
         totals = np.full(2, np.nan)
         if target is not None:
             totals = np.bincount(target.astype(int), weights=weight, minlength=2)
-        if anew:
-            self._class_totals = np.zeros(2)
-        self._class_totals = self._class_totals + totals
-        negative, positive = self._class_totals
-        self.train_prior_ = float(positive / (negative + positive))
-        if not anew:
-            return
-        if self.pos_label is None and target is not None:
-            warn_if_positive_is_frequent(self._labels, negative, positive)
-        self.pos_weight_ = self._resolved_pos_weight(negative, positive)
+        pos_weight_settled = not first and method == "partial_fit"
+        if pos_weight_settled:
+            totals = totals + self._class_totals
+            pos_weight = self.pos_weight_
+        else:
+            pos_weight = self._resolved_pos_weight(labels, *totals)
+        if first and self.pos_label is None and target is not None:
+            warn_if_positive_is_frequent(labels, *totals)
+        self._labels = labels
+        self._class_totals = totals
+        self.train_prior_ = float(totals[1] / totals.sum())
+        self.pos_weight_ = pos_weight
 
-    def _resolved_pos_weight(self, negative, positive) -> float:
+    def _resolved_pos_weight(self, labels, negative, positive) -> float:
         pos_weight = self.pos_weight
-        in_criterion = vars(self).get("criterion__pos_weight")
+        in_criterion = self.__dict__.get("criterion__pos_weight")
         if in_criterion is not None:
             if pos_weight is not None:
                 raise ValueError(
@@ -516,14 +512,9 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             pos_weight,
             negative_weight=negative,
             positive_weight=positive,
-            negative_label=self._labels.negative,
-            positive_label=self._labels.positive,
+            negative_label=labels.negative,
+            positive_label=labels.positive,
         )
-
-    def _training_data(self, X, target, weight):
-        if _goes_through_skorch(X):
-            return X
-        return self._rows(X, target, weight)
 
     def _rows(self, X, target=None, weight=None):
         if self.dataset is TensorRows:
@@ -538,7 +529,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         return super().get_dataset(X, target)
 
     def _input_dtype(self, X) -> torch.dtype:
-        module = vars(self).get("module_")
+        module = self.__dict__.get("module_")
         if module is None or X.dtype.kind != "i" or not takes_token_ids(module):
             return torch.float32
         return torch.int64
@@ -560,201 +551,12 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         if is_dataset(X):
             return X
         if _is_dict(X):
-            return Dataset(X, y) if self.dataset is TensorRows else super().get_dataset(X, y)
-        return self._rows(self._validated(X, reset=False), y)
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Split off the rows of the internal validation; see skorch.
-
-        Parameters
-        ----------
-        X : torch Dataset
-            The training data.
-        y : ndarray of shape (n_samples,) or None
-            Targets 0 and 1.
-        **fit_params : dict
-            Passed to `train_split`.
-
-        Returns
-        -------
-        dataset_train, dataset_valid : torch Dataset
-            The second is None without `train_split`.
-        """
-        if not isinstance(X, TensorRows):
-            return super().get_split_datasets(X, y, **fit_params)
-        chooses_freely = chooses_rows_freely(self.train_split)
-        order = X.training_order(
-            keep_order=not (chooses_freely and self._shuffles_training())
-        )
-        if self.train_split and chooses_freely:
-            order = np.arange(len(X)) if order is None else order
-            return hold_out(self.train_split, X, order, random_state=self._seed)
-        dataset = X if order is None else Subset(X, order)
-        if not self.train_split:
-            return dataset, None
-        return self.train_split(
-            dataset, y if order is None else y[order], **fit_params
-        )
-
-    def _shuffles_training(self) -> bool:
-        shuffle = self.get_params_for("iterator_train").get("shuffle", True)
-        return self.iterator_train is iterate_batches and shuffle
-
-    def get_iterator(self, dataset, training=False):
-        """Make the iterator over batches; see skorch.
-
-        Parameters
-        ----------
-        dataset : torch Dataset
-            The samples.
-        training : bool, default=False
-            Whether they are trained on.
-
-        Returns
-        -------
-        iterator : iterable of batches
-        """
-        prefix = "iterator_train" if training else "iterator_valid"
-        iterator = getattr(self, prefix)
-        if iterator is not iterate_batches:
-            _refuse_lost_weights(dataset, prefix)
-            return super().get_iterator(dataset, training=training)
-        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
-        if training:
-            kwargs.setdefault("shuffle", vars(self).get("_is_training", False))
-        elif lives_in_memory(dataset) and "iterator_valid__batch_size" not in vars(self):
-            kwargs["batch_size"] = max(self.batch_size, _EVALUATION_BATCH_SIZE)
-        if kwargs["batch_size"] == -1:
-            kwargs["batch_size"] = len(dataset)
-        return iterator(dataset, **kwargs)
-
-    # ---- torch's side of the door
-
-    @property
-    def _default_callbacks(self):
-        inherited = dict(super()._default_callbacks)
-        inherited["valid_average_precision"] = EpochScoring(
-            "average_precision", name="valid_average_precision", lower_is_better=False
-        )
-        inherited["progress"] = EpochProgress()
-        inherited["print_log"] = EpochTable()
-        return list(inherited.items())
-
-    def _uniquely_named_callbacks(self):
-        # A parameter stays as it was given: fit works on copies.
-        for name, callback in super()._uniquely_named_callbacks():
-            yield name, copy.copy(callback)
-
-    def initialize_module(self):
-        """Make the network, its input sizes taken from the data; see skorch."""
-        kwargs = self.get_params_for("module")
-        module = self.module
-        if isinstance(module, nn.Module):
-            if not kwargs:
-                self.module_ = copy.deepcopy(module)
-                return self
-            module = type(module)
-        sizes = input_sizes(module, vars(self).get("_input_shape"), kwargs)
-        self.module_ = module(**sizes, **kwargs)
-        return self
-
-    def initialize_criterion(self):
-        """Make the loss; see skorch."""
-        super().initialize_criterion()
-        self._criterion_takes_logits = isinstance(self.criterion_, nn.BCEWithLogitsLoss)
-        self._set_pos_weight()
-        return self
-
-    def _set_pos_weight(self) -> None:
-        pos_weight = vars(self).get("pos_weight_", 1.0)
-        if self._criterion_takes_logits:
-            criterion = getattr(self.criterion_, "_orig_mod", self.criterion_)
-            if pos_weight != 1 or criterion.pos_weight is not None:
-                criterion.pos_weight = torch.tensor(pos_weight, device=self.device)
-            return
-        if self.pos_weight is not None:
-            raise ValueError(
-                f"{type(self.criterion_).__name__} takes no pos_weight, got "
-                f"pos_weight={self.pos_weight!r}. End the module in a logit and use "
-                "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
+            return (
+                Dataset(X, y)
+                if self.dataset is TensorRows
+                else super().get_dataset(X, y)
             )
-
-    def infer(self, x, **fit_params):
-        """Compute one output for each sample of a batch.
-
-        Parameters
-        ----------
-        x : tensor of shape (batch_size, ...) or dict of tensors
-            A batch.
-        **fit_params : dict
-            Passed to the module's ``forward``.
-
-        Returns
-        -------
-        output : tensor of shape (batch_size,), or a tuple that starts with it
-            A logit under ``BCEWithLogitsLoss``.
-        """
-        if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
-            x = x.float()
-        # The parent's own infer refuses two outputs, so its parent's is called.
-        output = super(NeuralNetBinaryClassifier, self).infer(x, **fit_params)
-        first, *rest = output if isinstance(output, tuple) else (output,)
-        to_single = positive_logit if self._criterion_takes_logits else single_output
-        single = to_single(first)
-        return (single, *rest) if rest else single
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Compute the loss of a batch, sample weights included.
-
-        Parameters
-        ----------
-        y_pred : tensor of shape (batch_size,), or a tuple that starts with it
-            Output of `infer`.
-        y_true : tensor of shape (batch_size,)
-            Targets 0 and 1.
-        X : tensor, default=None
-            The batch. Unused.
-        training : bool, default=False
-            Unused.
-
-        Returns
-        -------
-        loss : tensor of shape ()
-        """
-        if isinstance(y_pred, tuple):
-            y_pred = y_pred[0]
-        if not hasattr(y_true, "sample_weight"):
-            y_true = _checked_target(y_true)
-        weight = getattr(y_true, "sample_weight", None)
-        if weight is None:
-            return super().get_loss(y_pred, y_true, X, training)
-        return weighted_loss(self.criterion_, y_pred, y_true, weight)
-
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run one epoch and stop at a loss that is no number; see skorch."""
-        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-        if iterator is None:
-            return
-        losses = [b.get(f"{prefix}_loss", 0.0) for b in self.history[-1]["batches"]]
-        if np.isfinite(losses).all():
-            return
-        raise ValueError(
-            f"The {prefix} loss became NaN or infinite in epoch {len(self.history)}. "
-            "Scale the inputs (StandardScaler in a Pipeline), lower the learning rate "
-            f"(lr={self.lr}), or clip gradients (skorch.callbacks.GradientNormClipping)."
-        )
-
-    def evaluation_step(self, batch, training=False):
-        """Compute the outputs of a batch for prediction; see skorch."""
-        Xi = batch[0]
-        missing = -len(Xi) % _ROW_BLOCK if isinstance(Xi, torch.Tensor) else 0
-        if training or not missing:
-            return super().evaluation_step(batch, training=training)
-        padding = Xi[-1:].expand(missing, *Xi.shape[1:])
-        output = super().evaluation_step([torch.cat([Xi, padding]), batch[1]])
-        if isinstance(output, tuple):
-            return tuple(part[: len(Xi)] for part in output)
-        return output[: len(Xi)]
+        return self._rows(self._validated(X, reset=False), y)
 
     # ---- prediction
 
@@ -830,7 +632,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         return columns if self._seen_labels().positive_index == 1 else columns[:, ::-1]
 
     def _outputs_are_logits(self) -> bool:
-        takes_logits = vars(self).get("_criterion_takes_logits", True)
+        takes_logits = self.__dict__.get("_criterion_takes_logits", True)
         return takes_logits and self.predict_nonlinearity == "auto"
 
     def _positive_logit(self, X):
@@ -869,30 +671,11 @@ def _goes_through_skorch(X: Any) -> bool:
     return is_dataset(X) or _is_dict(X)
 
 
-def _shape_of_first(X: Any) -> tuple[int, ...] | None:
+def _shape_of(X: Any) -> tuple[int, ...] | None:
+    """Shape of the samples; of a Dataset, read from its first one."""
+    if not _goes_through_skorch(X):
+        return X.shape
     if _is_dict(X) or not hasattr(X, "__getitem__"):
         return None
     sample = X[0][0]
     return (1, *sample.shape) if hasattr(sample, "shape") else None
-
-
-def _refuse_lost_weights(dataset: Any, prefix: str) -> None:
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    if getattr(dataset, "sample_weight", None) is None:
-        return
-    raise ValueError(
-        f"Fractional sample_weight needs the default {prefix}, which carries weights "
-        "along with batches. Leave it out, or pass whole-numbered weights."
-    )
-
-
-def _checked_target(y_true: Any) -> Any:
-    if not isinstance(y_true, torch.Tensor):
-        return y_true
-    if not bool(((y_true == 0) | (y_true == 1)).all()):
-        raise ValueError(
-            "Targets from a Dataset must be 0 and 1, got "
-            f"{torch.unique(y_true).tolist()[:10]}."
-        )
-    return y_true.float()

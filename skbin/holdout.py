@@ -39,7 +39,7 @@ def chooses_rows_freely(train_split: Any) -> bool:
 def hold_out(
     train_split: ValidSplit,
     rows: TensorRows,
-    order: NDArray[np.int64],
+    order: Any,
     *,
     random_state: int | None = None,
 ) -> tuple[Subset, Subset]:

@@ -171,5 +171,5 @@ def warn_if_positive_is_frequent(
         f"pos_label={labels.negative!r}; else pass pos_label={labels.positive!r} to "
         "silence this warning.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

@@ -70,7 +70,7 @@ def _balanced_weight(negative_weight: float, positive_weight: float) -> float:
 def _is_positive_number(value: Any) -> bool:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         return False
-    return bool(np.isfinite(float(value)) and value > 0)
+    return bool(np.isfinite(float(value)) and float(value) > 0)
 
 
 def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:

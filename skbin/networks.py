@@ -74,9 +74,9 @@ class ConvNet(nn.Module):
         super().__init__()
         widths = [_kernel_width(kernel_size, length) for kernel_size in kernel_sizes]
         filters = (
-            [num_filters] * len(widths)
-            if isinstance(num_filters, Integral)
-            else list(num_filters)
+            list(num_filters)
+            if isinstance(num_filters, Sequence)
+            else [int(num_filters)] * len(widths)
         )
         if len(filters) != len(widths):
             raise ValueError(

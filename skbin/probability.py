@@ -47,8 +47,8 @@ def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> log_probability_columns([800.0])
-    array([[-800.,    0.]])
+    >>> log_probability_columns([800.0])[0, 0]
+    np.float64(-800.0)
     """
     z = np.asarray(positive_logit, dtype=np.float64)
     return np.column_stack([log_expit(-z), log_expit(z)])
@@ -57,7 +57,7 @@ def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
 def prior_shift(
     prior: float | str | None, *, pos_weight: float, train_prior: float
 ) -> float:
-    """What to add to a trained logit so that it refers to `prior`.
+    """Compute what to add to a trained logit so that it refers to `prior`.
 
     Training with ``pos_weight=w`` adds ``log(w)`` to every logit, as a share of
     positives that is ``w`` times too large in odds would. Bayes' rule takes both

@@ -189,7 +189,9 @@ def test_weights_need_arrays_and_our_iterator(rare):
     X, y = rare
     weight = np.linspace(0.1, 1, 300)
     dataset = Dataset(X.astype(np.float32), y)
-    refuses(BinaryNetClassifier(), dataset, None, "works for arrays", sample_weight=weight)
+    refuses(
+        BinaryNetClassifier(), dataset, None, "works for arrays", sample_weight=weight
+    )
     net = BinaryNetClassifier(iterator_train=DataLoader)
     refuses(net, X, y, "the default iterator_train", sample_weight=weight)
     net = BinaryNetClassifier(dataset=Dataset)

@@ -149,7 +149,10 @@ def test_copies_of_a_row_stay_on_one_side_of_the_validation_split(cv):
     order = rows.training_order(keep_order=False)
     split = ValidSplit(cv, stratified=True)
     train, valid = hold_out(split, rows, order, random_state=0)
-    sides = [{x.item() for x, _ in (side[i] for i in range(len(side)))} for side in (train, valid)]
+    sides = [
+        {x.item() for x, _ in (side[i] for i in range(len(side)))}
+        for side in (train, valid)
+    ]
     assert not sides[0] & sides[1]
     assert len(train) + len(valid) == 60
     assert len(valid) == 15

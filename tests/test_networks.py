@@ -53,7 +53,8 @@ def test_numbers_of_filters_must_match_the_widths():
 
 
 @pytest.mark.parametrize(
-    ("hidden_units", "dropout", "n_linear"), [((), 0.0, 1), ((8,), 0.0, 2), ((8, 4), 0.5, 3)]
+    ("hidden_units", "dropout", "n_linear"),
+    [((), 0.0, 1), ((8,), 0.0, 2), ((8, 4), 0.5, 3)],
 )
 def test_dense_net_has_a_layer_for_each_width(hidden_units, dropout, n_linear):
     net = DenseNet(6, hidden_units=hidden_units, dropout=dropout)

@@ -1,0 +1,247 @@
+"""Torch's side of the door: a skorch net that ends in one logit."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetBinaryClassifier
+from skorch.callbacks import EpochScoring
+from torch import nn
+from torch.utils.data import Subset
+
+from skbin.batches import TensorRows, iterate_batches, lives_in_memory
+from skbin.heads import positive_logit, single_output
+from skbin.holdout import chooses_rows_freely, hold_out
+from skbin.input_sizes import input_sizes
+from skbin.losses import weighted_loss
+from skbin.progress import EpochProgress, EpochTable
+
+# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
+# computed alike, so its probability does not depend on which rows come with it.
+_ROW_BLOCK = 16
+_EVALUATION_BATCH_SIZE = 1024
+
+
+class LogitNet(NeuralNetBinaryClassifier):
+    """The steps of skorch's training loop that we change, each in its own method.
+
+    Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
+    It also sets what the steps read: ``pos_weight_``, ``_input_shape``, ``_seed`` and
+    ``_is_training``.
+    """
+
+    pos_weight: Any = None
+
+    @property
+    def _default_callbacks(self):
+        inherited = dict(super()._default_callbacks)
+        inherited["valid_average_precision"] = EpochScoring(
+            "average_precision", name="valid_average_precision", lower_is_better=False
+        )
+        inherited["progress"] = EpochProgress()
+        inherited["print_log"] = EpochTable()
+        return list(inherited.items())
+
+    def _uniquely_named_callbacks(self):
+        # A parameter stays as it was given: fit works on copies.
+        for name, callback in super()._uniquely_named_callbacks():
+            yield name, copy.copy(callback)
+
+    def initialize_module(self):
+        """Make the network, its input sizes taken from the data; see skorch."""
+        kwargs = self.get_params_for("module")
+        module = self.module
+        if isinstance(module, nn.Module):
+            if not kwargs:
+                self.module_ = copy.deepcopy(module)
+                return self
+            module = type(module)
+        sizes = input_sizes(module, self.__dict__.get("_input_shape"), kwargs)
+        self.module_ = module(**sizes, **kwargs)
+        return self
+
+    def initialize_criterion(self):
+        """Make the loss; see skorch."""
+        super().initialize_criterion()
+        self._criterion_takes_logits = isinstance(self.criterion_, nn.BCEWithLogitsLoss)
+        self._set_pos_weight()
+        return self
+
+    def _set_pos_weight(self) -> None:
+        pos_weight = self.__dict__.get("pos_weight_", 1.0)
+        if self._criterion_takes_logits:
+            criterion: Any = getattr(self.criterion_, "_orig_mod", self.criterion_)
+            if pos_weight != 1 or criterion.pos_weight is not None:
+                criterion.pos_weight = torch.tensor(pos_weight, device=self.device)
+            return
+        if self.pos_weight is not None:
+            raise ValueError(
+                f"{type(self.criterion_).__name__} takes no pos_weight, got "
+                f"pos_weight={self.pos_weight!r}. End the module in a logit and use "
+                "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
+            )
+
+    def infer(self, x, **fit_params):
+        """Compute one output for each sample of a batch.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch_size, ...) or dict of tensors
+            A batch.
+        **fit_params : dict
+            Passed to the module's ``forward``.
+
+        Returns
+        -------
+        output : tensor of shape (batch_size,), or a tuple that starts with it
+            A logit under ``BCEWithLogitsLoss``.
+        """
+        if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
+            x = x.float()
+        # The parent's own infer refuses two outputs, so its parent's is called.
+        output = super(NeuralNetBinaryClassifier, self).infer(x, **fit_params)
+        first, *rest = output if isinstance(output, tuple) else (output,)
+        to_single = positive_logit if self._criterion_takes_logits else single_output
+        single = to_single(first)
+        return (single, *rest) if rest else single
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Compute the loss of a batch, sample weights included.
+
+        Parameters
+        ----------
+        y_pred : tensor of shape (batch_size,), or a tuple that starts with it
+            Output of `infer`.
+        y_true : tensor of shape (batch_size,)
+            Targets 0 and 1.
+        X : tensor, default=None
+            The batch. Unused.
+        training : bool, default=False
+            Unused.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+        """
+        if isinstance(y_pred, tuple):
+            y_pred = y_pred[0]
+        if not hasattr(y_true, "sample_weight"):
+            y_true = _checked_target(y_true)
+        weight = getattr(y_true, "sample_weight", None)
+        if weight is None:
+            return super().get_loss(y_pred, y_true, X, training)
+        return weighted_loss(self.criterion_, y_pred, y_true, weight)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run one epoch and stop at a loss that is no number; see skorch."""
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if iterator is None:
+            return
+        losses = [b.get(f"{prefix}_loss", 0.0) for b in self.history[-1]["batches"]]
+        if np.isfinite(losses).all():
+            return
+        raise ValueError(
+            f"The {prefix} loss became NaN or infinite in epoch {len(self.history)}. "
+            "Scale the inputs (StandardScaler in a Pipeline), lower the learning rate, "
+            f"now lr={self.lr}, or clip gradients (skorch's GradientNormClipping)."
+        )
+
+    def evaluation_step(self, batch, training=False):
+        """Compute the outputs of a batch for prediction; see skorch."""
+        Xi = batch[0]
+        missing = -len(Xi) % _ROW_BLOCK if isinstance(Xi, torch.Tensor) else 0
+        if training or not missing:
+            return super().evaluation_step(batch, training=training)
+        padding = Xi[-1:].expand(missing, *Xi.shape[1:])
+        output = super().evaluation_step([torch.cat([Xi, padding]), batch[1]])
+        if isinstance(output, tuple):
+            return tuple(part[: len(Xi)] for part in output)
+        return output[: len(Xi)]
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Split off the rows of the internal validation; see skorch.
+
+        Parameters
+        ----------
+        X : torch Dataset
+            The training data.
+        y : ndarray of shape (n_samples,) or None
+            Targets 0 and 1.
+        **fit_params : dict
+            Passed to `train_split`.
+
+        Returns
+        -------
+        dataset_train, dataset_valid : torch Dataset
+            The second is None without `train_split`.
+        """
+        if not isinstance(X, TensorRows):
+            return super().get_split_datasets(X, y, **fit_params)
+        chooses_freely = chooses_rows_freely(self.train_split)
+        order: Any = X.training_order(
+            keep_order=not (chooses_freely and self._shuffles_training())
+        )
+        if self.train_split and chooses_freely:
+            order = np.arange(len(X)) if order is None else order
+            return hold_out(self.train_split, X, order, random_state=self._seed)
+        dataset: Any = X if order is None else Subset(X, order)
+        if not self.train_split:
+            return dataset, None
+        return self.train_split(dataset, y if order is None else y[order], **fit_params)
+
+    def _shuffles_training(self) -> bool:
+        shuffle = self.get_params_for("iterator_train").get("shuffle", True)
+        return self.iterator_train is iterate_batches and shuffle
+
+    def get_iterator(self, dataset, training=False):
+        """Make the iterator over batches; see skorch.
+
+        Parameters
+        ----------
+        dataset : torch Dataset
+            The samples.
+        training : bool, default=False
+            Whether they are trained on.
+
+        Returns
+        -------
+        iterator : iterable of batches
+        """
+        prefix = "iterator_train" if training else "iterator_valid"
+        iterator = getattr(self, prefix)
+        if iterator is not iterate_batches:
+            _refuse_lost_weights(dataset, prefix)
+            return super().get_iterator(dataset, training=training)
+        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
+        if training:
+            kwargs.setdefault("shuffle", self.__dict__.get("_is_training", False))
+        elif lives_in_memory(dataset) and "iterator_valid__batch_size" not in vars(
+            self
+        ):
+            kwargs["batch_size"] = max(self.batch_size, _EVALUATION_BATCH_SIZE)
+        if kwargs["batch_size"] == -1:
+            kwargs["batch_size"] = len(dataset)
+        return iterator(dataset, **kwargs)
+
+
+def _refuse_lost_weights(dataset: Any, prefix: str) -> None:
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    if getattr(dataset, "sample_weight", None) is None:
+        return
+    raise ValueError(
+        f"Fractional sample_weight needs the default {prefix}, which carries weights "
+        "along with batches. Leave it out, or pass whole-numbered weights."
+    )
+
+
+def _checked_target(y_true: Any) -> Any:
+    if not isinstance(y_true, torch.Tensor):
+        return y_true
+    if not bool(((y_true == 0) | (y_true == 1)).all()):
+        raise ValueError(
+            "Targets from a Dataset must be 0 and 1, got "
+            f"{torch.unique(y_true).tolist()[:10]}."
+        )
+    return y_true.float()
