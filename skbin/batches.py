@@ -87,7 +87,7 @@ class TensorRows(Dataset):
             where there are no targets.
         """
         X = self._dense(index)
-        y: Any = torch.zeros(len(X)) if self.y is None else self.y[index]
+        y: Any = torch.zeros(len(X)) if self.y is None else _take(self.y, index)
         y.sample_weight = (
             None if self.sample_weight is None else self.sample_weight[index]
         )
@@ -95,7 +95,7 @@ class TensorRows(Dataset):
 
     def _dense(self, index: Any) -> torch.Tensor:
         if isinstance(self.X, torch.Tensor):
-            return self.X[index]
+            return _take(self.X, index)
         rows = index if isinstance(index, slice) else index.cpu().numpy()
         dense = torch.from_numpy(self.X[rows].toarray())
         return dense.to(device=self.device, dtype=self.dtype)
@@ -118,15 +118,16 @@ class TensorRows(Dataset):
         if keep_order:
             order = None if self.copies is None else np.arange(len(self))
         else:
-            order = np.lexsort((self._weights(), self.row_keys()))
+            order = self._order_by_content()
         if order is None or self.copies is None:
             return order
         return np.repeat(order, self.copies[order])
 
-    def _weights(self) -> NDArray[Any]:
+    def _order_by_content(self) -> NDArray[np.int64]:
+        keys = self.row_keys()
         if self.sample_weight is None:
-            return np.zeros(len(self))
-        return self.sample_weight.cpu().numpy()
+            return np.argsort(keys)
+        return np.lexsort((self.sample_weight.cpu().numpy(), keys))
 
     def row_keys(self) -> NDArray[np.int64]:
         """Hash each row, target included.
@@ -151,6 +152,12 @@ class TensorRows(Dataset):
     def _columns(self, index: slice) -> list[torch.Tensor]:
         X = self._dense(index).flatten(1)
         return [X] if self.y is None else [X, self.y[index].unsqueeze(1)]
+
+
+def _take(values: torch.Tensor, index: Any) -> torch.Tensor:
+    if isinstance(index, slice):
+        return values[index]
+    return values.index_select(0, index)  # several times faster than values[index]
 
 
 def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tensor:
