@@ -72,7 +72,7 @@ class BinaryNetClassifier(LogitNet):
         Passes over the data.
     batch_size : int, default=128
         Rows for each training step; -1 for all. Predictions are computed in batches
-        of ``iterator_valid__batch_size``, by default at least 1024.
+        of ``iterator_valid__batch_size``, by default as large as caches like them.
     iterator_train, iterator_valid : callable, default=iterate_batches
         Makes the iterator over batches from the dataset: slices of tensors if it is
         in memory, else a ``DataLoader``. Training batches are shuffled unless

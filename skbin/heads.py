@@ -44,14 +44,13 @@ def positive_logit(output: torch.Tensor) -> torch.Tensor:
     Raises
     ------
     ValueError
-        If the output has another shape, or is a probability already.
+        If the output has another shape.
 
     Examples
     --------
     >>> positive_logit(torch.tensor([[1.0, 3.0], [0.5, 0.0]]))
     tensor([ 2.0000, -0.5000])
     """
-    _refuse_squashed(output)
     if output.dim() == 2 and output.shape[1] == 2:
         return output[:, 1] - output[:, 0]
     return single_output(output)
@@ -110,7 +109,23 @@ def takes_token_ids(module: nn.Module) -> bool:
     return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in module.modules())
 
 
-def _refuse_squashed(output: torch.Tensor) -> None:
+def refuse_squashed(output: torch.Tensor) -> None:
+    """Refuse an output that is a probability already.
+
+    Parameters
+    ----------
+    output : tensor of shape (n, ...)
+        What the module returned, with the graph of its computation.
+
+    Raises
+    ------
+    ValueError
+        If a sigmoid or softmax was the last that was computed.
+
+    Examples
+    --------
+    >>> refuse_squashed(nn.Linear(3, 1)(torch.zeros(4, 3)))
+    """
     squashing = _squashing_of(output)
     if squashing is None:
         return

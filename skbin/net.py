@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from skbin.batches import TensorRows, iterate_batches, lives_in_memory
-from skbin.heads import positive_logit, single_output
+from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
 from skbin.input_sizes import input_sizes
 from skbin.losses import weighted_loss
@@ -20,7 +20,9 @@ from skbin.progress import EpochProgress, EpochTable
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
 # computed alike, so its probability does not depend on which rows come with it.
 _ROW_BLOCK = 16
-_EVALUATION_BATCH_SIZE = 1024
+# Batches of prediction that stay in the caches and still keep Python's share small.
+_EVALUATION_VALUES = 131_072
+_MOST_EVALUATION_ROWS = 4096
 
 
 class LogitNet(NeuralNetBinaryClassifier):
@@ -128,10 +130,17 @@ class LogitNet(NeuralNetBinaryClassifier):
             x = x.float()
         # The parent's own infer refuses two outputs, so its parent's is called.
         output = super(NeuralNetBinaryClassifier, self).infer(x, **fit_params)
-        first, *rest = output if isinstance(output, tuple) else (output,)
-        to_single = positive_logit if self._criterion_takes_logits else single_output
-        single = to_single(first)
-        return (single, *rest) if rest else single
+        if not isinstance(output, tuple):
+            return self._to_single(output)
+        return (self._to_single(output[0]), *output[1:])
+
+    def _to_single(self, output: torch.Tensor) -> torch.Tensor:
+        if not self._criterion_takes_logits:
+            return single_output(output)
+        # What a module ends in does not change from epoch to epoch.
+        if output.grad_fn is not None and len(self.history) == 1:
+            refuse_squashed(output)
+        return positive_logit(output)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Compute the loss of a batch, sample weights included.
@@ -155,10 +164,10 @@ class LogitNet(NeuralNetBinaryClassifier):
             y_pred = y_pred[0]
         if not hasattr(y_true, "sample_weight"):
             y_true = _checked_target(y_true)
-        weight = getattr(y_true, "sample_weight", None)
-        if weight is None:
             return super().get_loss(y_pred, y_true, X, training)
-        return weighted_loss(self.criterion_, y_pred, y_true, weight)
+        if y_true.sample_weight is None:
+            return self.criterion_(y_pred, y_true)
+        return weighted_loss(self.criterion_, y_pred, y_true, y_true.sample_weight)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run one epoch and stop at a loss that is no number; see skorch."""
@@ -185,6 +194,13 @@ class LogitNet(NeuralNetBinaryClassifier):
         if isinstance(output, tuple):
             return tuple(part[: len(Xi)] for part in output)
         return output[: len(Xi)]
+
+    def _evaluation_batch_size(self, dataset) -> int:
+        while isinstance(dataset, Subset):
+            dataset = dataset.dataset
+        values_per_row = int(np.prod(dataset.shape[1:]))
+        rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(values_per_row, 1))
+        return max(self.batch_size, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Split off the rows of the internal validation; see skorch.
@@ -246,7 +262,7 @@ class LogitNet(NeuralNetBinaryClassifier):
         elif lives_in_memory(dataset) and "iterator_valid__batch_size" not in vars(
             self
         ):
-            kwargs["batch_size"] = max(self.batch_size, _EVALUATION_BATCH_SIZE)
+            kwargs["batch_size"] = self._evaluation_batch_size(dataset)
         if kwargs["batch_size"] == -1:
             kwargs["batch_size"] = len(dataset)
         return iterator(dataset, **kwargs)

@@ -24,7 +24,11 @@ def written(default):
     if inspect.isclass(default) or inspect.isfunction(default):
         is_torch = default.__module__.startswith("torch")
         name = default.__qualname__
-        return f"torch.{'nn' if 'nn' in default.__module__ else 'optim'}.{name}" if is_torch else name
+        return (
+            f"torch.{'nn' if 'nn' in default.__module__ else 'optim'}.{name}"
+            if is_torch
+            else name
+        )
     return repr(default).replace("'", '"')
 
 

@@ -1,0 +1,147 @@
+"""
+A rare digit, found by a convolutional network with a tuned cutoff
+==================================================================
+
+Handwritten digits of 8 x 8 pixels, read as sequences: 8 channels (rows) of 8 steps
+(columns). The eights are the positive class, and most of them are taken away, so that
+they are rare. A network is trained on oversampled data, its cutoff is tuned by
+cross-validation, and both cutoffs are compared on data that none of it has seen.
+"""
+
+# %%
+# The data
+# --------
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import Pipeline
+from sklearn.datasets import load_digits
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skbin import BinaryNetClassifier, ConvNet
+
+picture = sys.argv[1] if len(sys.argv) > 1 else "quickstart.png"
+
+
+def as_sequences(X):
+    """(n, 64) -> (n, 8 channels, 8 steps)."""
+    return X.reshape(-1, 8, 8)
+
+
+X, digit = load_digits(return_X_y=True)
+y = (digit == 8).astype(int)
+rng = np.random.default_rng(0)
+kept = (y == 0) | (rng.random(len(y)) < 0.5)
+X, y = X[kept], y[kept]
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.5, stratify=y, random_state=0
+)
+print(f"Digits: {len(y_train)} to train on, {len(y_test)} to test on.")
+print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
+
+# %%
+# One network
+# -----------
+# Oversampling happens inside the pipeline: in each fold only the rows that are trained
+# on are repeated, never those that are scored.
+pipeline = Pipeline(
+    [
+        ("scale", StandardScaler()),
+        ("oversample", RandomOverSampler(random_state=0)),
+        ("sequences", FunctionTransformer(as_sequences)),
+        (
+            "net",
+            BinaryNetClassifier(
+                ConvNet,
+                module__num_filters=16,
+                module__kernel_sizes=(3,),
+                max_epochs=15,
+                random_state=0,
+            ),
+        ),
+    ]
+)
+print("Training one network on oversampled data, with a progress bar:")
+pipeline.set_params(net__verbose=1).fit(X_train, y_train)
+pipeline.set_params(net__verbose=0)
+
+# %%
+# The cutoff
+# ----------
+# Nineteen cutoffs in five folds of the training data. The test data are not touched.
+print("\nTuning the cutoff by GridSearchCV: 19 cutoffs in 5 folds, scored by F1 ...")
+thresholds = np.linspace(0.05, 0.95, 19)
+search = GridSearchCV(
+    pipeline, {"net__threshold": thresholds}, scoring="f1", cv=5, n_jobs=2
+).fit(X_train, y_train)
+tuned = float(search.best_params_["net__threshold"])
+print(f"Best cutoff: {tuned:.2f} (F1 in cross-validation {search.best_score_:.3f})\n")
+
+# %%
+# Before and after, on data that nothing has seen
+# -----------------------------------------------
+probability = search.best_estimator_.predict_proba(X_test)[:, 1]
+print(f"{'on the test data':<26}{'precision':>10}{'recall':>8}{'F1':>8}")
+for name, threshold in [("default", 0.5), ("tuned", tuned)]:
+    y_pred = search.best_estimator_.set_params(net__threshold=threshold).predict(X_test)
+    print(
+        f"{name + f' cutoff {threshold:.2f}':<26}"
+        f"{precision_score(y_test, y_pred):>10.3f}"
+        f"{recall_score(y_test, y_pred):>8.3f}{f1_score(y_test, y_pred):>8.3f}"
+    )
+print("\nThese two do not depend on the cutoff, before and after are the same:")
+print(f"  average precision {average_precision_score(y_test, probability):.3f}")
+print(f"  Brier score       {brier_score_loss(y_test, probability):.4f}")
+
+# %%
+# The picture
+# -----------
+precision, recall, cutoffs = precision_recall_curve(y_test, probability)
+f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+colors = {"precision": "#0072B2", "recall": "#D55E00", "F1": "#009E73"}
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+for name, values in [("precision", precision), ("recall", recall), ("F1", f1)]:
+    left.step(cutoffs, values[:-1], label=name, color=colors[name])
+left.axvline(0.5, color="0.4", linestyle=":", label="default cutoff 0.50")
+left.axvline(tuned, color="black", linestyle="--", label=f"tuned cutoff {tuned:.2f}")
+left.set(
+    xlabel="cutoff (probability)",
+    ylabel="score",
+    xlim=(0, 1),
+    ylim=(0, 1.03),
+    title="What each cutoff gives",
+)
+left.legend(loc="lower center", ncols=2, fontsize="small")
+right.step(recall, precision, where="post", color=colors["precision"])
+for label, threshold, marker in [("default", 0.5, "o"), ("tuned", tuned, "D")]:
+    y_pred = probability >= threshold
+    right.plot(
+        recall_score(y_test, y_pred),
+        precision_score(y_test, y_pred),
+        marker,
+        color="black",
+        markerfacecolor="white" if marker == "o" else "black",
+        markersize=9,
+        label=f"{label} cutoff {threshold:.2f}",
+    )
+right.set(
+    xlabel="recall",
+    ylabel="precision",
+    xlim=(0, 1.03),
+    ylim=(0, 1.03),
+    title="Precision and recall on the test data",
+)
+right.legend(loc="lower left")
+figure.savefig(picture, dpi=120)
+print(f"\nPicture saved to {picture}")
