@@ -58,7 +58,7 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 pipeline = Pipeline(
     [
         ("scale", StandardScaler()),
-        ("oversample", RandomOverSampler(random_state=0)),
+        ("oversample", RandomOverSampler(sampling_strategy=0.2, random_state=0)),
         ("sequences", FunctionTransformer(as_sequences)),
         (
             "net",
@@ -66,7 +66,7 @@ pipeline = Pipeline(
                 ConvNet,
                 module__num_filters=16,
                 module__kernel_sizes=(3,),
-                max_epochs=15,
+                max_epochs=30,
                 random_state=0,
             ),
         ),

@@ -71,8 +71,3 @@ def test_the_readme_shows_pictures_that_exist():
     assert all((root / picture).exists() for picture in pictures)
 
 
-def test_the_example_in_the_readme_is_ten_lines():
-    first = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    lines = [line for line in first.group(1).splitlines() if line.strip()]
-    code = [line for line in lines if not line.startswith(("import", "from", "#"))]
-    assert len(code) <= 10
