@@ -339,6 +339,10 @@ class BinaryNetClassifier(LogitNet):
             "logit, pass its sigmoid: 1 / (1 + exp(-logit))."
         )
 
+    def __getstate__(self):
+        # A checkpoint that is written while training must not load as if training.
+        return {**super().__getstate__(), "_is_training": False}
+
     def __setstate__(self, state):
         # skorch looks for the device by its name, which "auto" is none of.
         device = state["device"]

@@ -32,6 +32,10 @@ class EpochProgress(Callback):
     def _get_param_names(self) -> list[str]:
         return []
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A checkpoint may be pickled while the bar is open, which no pickle can hold.
+        return {"_outputs": [], "_bar": None}
+
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Open the bar."""
         if net.verbose == 1:

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import warnings
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -36,6 +37,13 @@ def assert_same_weights(first, second):
     first, second = weights_of(first), weights_of(second)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+class PickleEachEpoch(Callback):
+    kept: ClassVar[list] = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.kept.append(pickle.dumps(net))
 
 
 # ---- learning
@@ -584,6 +592,14 @@ def test_a_pickle_from_a_gpu_opens_on_a_cpu(rare):
     assert "Setting self.device = cpu" in str(caught[-1].message)
     assert str(restored.device) == "cpu"
     assert_array_equal(restored.predict_proba(rare[0]), net.predict_proba(rare[0]))
+
+
+def test_a_checkpoint_pickled_while_training_loads_as_a_model(spam):
+    X, y = spam
+    net = quick(verbose=1, max_epochs=1, callbacks=[PickleEachEpoch])
+    net.fit(X, y)
+    restored = pickle.loads(PickleEachEpoch.kept[-1])
+    assert_array_equal(restored.predict(X), net.predict(X))
 
 
 def test_trimmed_nets_predict(rare):

@@ -69,5 +69,3 @@ def test_the_readme_shows_pictures_that_exist():
     assert pictures
     root = Path(__file__).parent.parent
     assert all((root / picture).exists() for picture in pictures)
-
-
