@@ -34,4 +34,4 @@ def spam(rare):
 
 def pytest_itemcollected(item):
     """Name tests alike in each worker: no addresses of objects."""
-    item._nodeid = re.sub(r" at 0x[0-9a-f]+", "", item.nodeid)
+    item._nodeid = re.sub(r" ?at ?0x[0-9a-f]+", "", item.nodeid)
