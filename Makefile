@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/python examples/quickstart.py
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	$(BIN)/pytest
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -30,8 +28,3 @@ def spam(rare):
     """The same rows, labelled by strings of which the rare one sorts last."""
     X, y = rare
     return X, np.where(y == 1, "spam", "ham")
-
-
-def pytest_itemcollected(item):
-    """Name tests alike in each worker: no addresses of objects."""
-    item._nodeid = re.sub(r" ?at ?0x[0-9a-f]+", "", item.nodeid)
