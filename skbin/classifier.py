@@ -18,7 +18,7 @@ from skorch.utils import is_dataset, to_numpy
 from torch import nn
 
 from skbin.batches import TensorRows, iterate_batches
-from skbin.devices import require_device, resolve_device
+from skbin.devices import require_device
 from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import resolve_pos_weight
@@ -31,18 +31,6 @@ from skbin.probability import (
 )
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
-
-
-def _private(name: str) -> property:
-    """Keep an attribute of skorch's out of sight: estimators set none in __init__."""
-
-    def get(self: Any) -> Any:
-        return getattr(self, name)
-
-    def set_(self: Any, value: Any) -> None:
-        setattr(self, name, value)
-
-    return property(get, set_)
 
 
 class BinaryNetClassifier(LogitNet):
@@ -183,10 +171,6 @@ class BinaryNetClassifier(LogitNet):
     _class_totals: NDArray[Any]
     pos_weight_: float
 
-    history_ = _private("_history")
-    initialized_ = _private("_initialized")
-    virtual_params_ = _private("_virtual_params")
-
     def __init__(
         self,
         module: Any = ConvNet,
@@ -244,8 +228,6 @@ class BinaryNetClassifier(LogitNet):
 
     # ---- what scikit-learn asks of an estimator
 
-    __repr__ = BaseEstimator.__repr__
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
@@ -257,70 +239,13 @@ class BinaryNetClassifier(LogitNet):
     def classes_(self):
         """The labels, sorted; 0 and 1 while a callback looks from inside training."""
         if not hasattr(self, "_labels") and not self.initialized_:
-            raise AttributeError(
-                f"This {type(self).__name__} has no classes_ before it is fitted."
-            )
+            raise AttributeError("There are no classes_ before fit.")
         return self._seen_labels().classes
 
     def _seen_labels(self) -> BinaryLabels:
         if getattr(self, "_is_training", False):
             return CODES
         return getattr(self, "_labels", CODES)
-
-    @property
-    def device(self):
-        """The device in use: the parameter, with "auto" resolved."""
-        return resolve_device(self.__dict__["device"])
-
-    @device.setter
-    def device(self, value):
-        self.__dict__["device"] = value
-
-    def get_params(self, deep=True, **kwargs):
-        """Get the parameters, those of skorch's parts and callbacks included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the callbacks' parameters.
-        **kwargs : dict
-            Passed to skorch.
-
-        Returns
-        -------
-        params : dict
-        """
-        params = super().get_params(deep=deep, **kwargs)
-        params["device"] = self.__dict__["device"]
-        return params
-
-    def _get_param_names(self):
-        return [name for name in super()._get_param_names() if name[0] != "_"]
-
-    def set_params(self, **params):
-        """Set parameters; nothing is trained again.
-
-        Those of the optimizer act at once, so that `partial_fit` goes on with them.
-        All others that training depends on act from the next `fit` on. (A plain
-        skorch net draws new weights when a parameter of its module is set.)
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the estimator, or of its parts with two underscores.
-
-        Returns
-        -------
-        self : BinaryNetClassifier
-        """
-        if self.initialized_:
-            virtual = {k: v for k, v in params.items() if self._is_virtual_param(k)}
-            self._apply_virtual_params(virtual)
-        of_parts = {name: params.pop(name) for name in list(params) if "__" in name}
-        BaseEstimator.set_params(self, **params)
-        self._params_to_validate |= of_parts.keys()
-        self.__dict__.update(of_parts)
-        return self
 
     def _validate_params(self):
         super()._validate_params()
@@ -342,13 +267,6 @@ class BinaryNetClassifier(LogitNet):
     def __getstate__(self):
         # A checkpoint that is written while training must not load as if training.
         return {**super().__getstate__(), "_is_training": False}
-
-    def __setstate__(self, state):
-        # skorch looks for the device by its name, which "auto" is none of.
-        device = state["device"]
-        super().__setstate__({**state, "device": resolve_device(device)})
-        if isinstance(device, str) and device == "auto":
-            self.device = device
 
     # ---- training
 
@@ -503,7 +421,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
 
     def _resolved_pos_weight(self, labels, negative, positive) -> float:
         pos_weight = self.pos_weight
-        in_criterion = self.__dict__.get("criterion__pos_weight")
+        in_criterion = self.get_params_for("criterion").get("pos_weight")
         if in_criterion is not None:
             if pos_weight is not None:
                 raise ValueError(

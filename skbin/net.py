@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNetBinaryClassifier
+from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring
 from torch import nn
 from torch.utils.data import Subset
@@ -15,6 +15,7 @@ from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
 from skbin.input_sizes import input_sizes
 from skbin.losses import weighted_loss
+from skbin.parameters import ParameterNet
 from skbin.progress import EpochProgress, EpochTable
 
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
@@ -25,7 +26,7 @@ _EVALUATION_VALUES = 131_072
 _MOST_EVALUATION_ROWS = 4096
 
 
-class LogitNet(NeuralNetBinaryClassifier):
+class LogitNet(ParameterNet):
     """The steps of skorch's training loop that we change, each in its own method.
 
     Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
@@ -128,8 +129,8 @@ class LogitNet(NeuralNetBinaryClassifier):
         """
         if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
             x = x.float()
-        # The parent's own infer refuses two outputs, so its parent's is called.
-        output = super(NeuralNetBinaryClassifier, self).infer(x, **fit_params)
+        # NeuralNetBinaryClassifier would refuse two outputs.
+        output = NeuralNet.infer(self, x, **fit_params)
         if not isinstance(output, tuple):
             return self._to_single(output)
         return (self._to_single(output[0]), *output[1:])
@@ -256,12 +257,11 @@ class LogitNet(NeuralNetBinaryClassifier):
         if iterator is not iterate_batches:
             _refuse_lost_weights(dataset, prefix)
             return super().get_iterator(dataset, training=training)
-        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
+        of_iterator = self.get_params_for(prefix)
+        kwargs = {"batch_size": self.batch_size, **of_iterator}
         if training:
             kwargs.setdefault("shuffle", self.__dict__.get("_is_training", False))
-        elif lives_in_memory(dataset) and "iterator_valid__batch_size" not in vars(
-            self
-        ):
+        elif lives_in_memory(dataset) and "batch_size" not in of_iterator:
             kwargs["batch_size"] = self._evaluation_batch_size(dataset)
         if kwargs["batch_size"] == -1:
             kwargs["batch_size"] = len(dataset)

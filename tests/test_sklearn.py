@@ -25,7 +25,9 @@ CONFIGURATIONS = [
     BinaryNetClassifier(prior="train", pos_weight=3.0),
     BinaryNetClassifier(prior=0.5),
     BinaryNetClassifier(DenseNet),
-    BinaryNetClassifier(ConvNet, batch_size=7, max_epochs=20),
+    BinaryNetClassifier(
+        ConvNet, batch_size=7, max_epochs=20, module__dropout=0.5, optimizer__eps=1e-7
+    ),
     BinaryNetClassifier(
         train_split=ValidSplit(5, stratified=True), callbacks=[EarlyStopping()]
     ),
