@@ -54,20 +54,17 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 # One network
 # -----------
 # Oversampling happens inside the pipeline: in each fold only the rows that are trained
-# on are repeated, never those that are scored.
+# on are repeated, never those that are scored. `prior` tells the network how rare the
+# class is outside of the oversampled data, so that its probabilities stay honest.
 pipeline = Pipeline(
     [
         ("scale", StandardScaler()),
-        ("oversample", RandomOverSampler(sampling_strategy=0.2, random_state=0)),
+        ("oversample", RandomOverSampler(random_state=0)),
         ("sequences", FunctionTransformer(as_sequences)),
         (
             "net",
             BinaryNetClassifier(
-                ConvNet,
-                module__num_filters=16,
-                module__kernel_sizes=(3,),
-                max_epochs=30,
-                random_state=0,
+                ConvNet, prior=y_train.mean(), max_epochs=15, random_state=0
             ),
         ),
     ]

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, Subset
 # Above this many rows drawn for each row given, integer weights weigh the loss
 # instead: amounts of money are not counts of copies.
 _MOST_COPIES_ON_AVERAGE = 10
-_ROWS_HASHED_AT_ONCE = 65_536
+_VALUES_HASHED_AT_ONCE = 131_072  # they stay in the caches
 
 
 class TensorRows(Dataset):
@@ -141,11 +141,10 @@ class TensorRows(Dataset):
         generator = torch.Generator().manual_seed(0)
         factors = torch.randint(2**62, (n_columns + 1,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
+        n_rows = max(_VALUES_HASHED_AT_ONCE // max(n_columns, 1), 1)
         keys = [
-            _hash_rows(
-                self._columns(slice(start, start + _ROWS_HASHED_AT_ONCE)), factors
-            )
-            for start in range(0, len(self), _ROWS_HASHED_AT_ONCE)
+            _hash_rows(self._columns(slice(start, start + n_rows)), factors)
+            for start in range(0, len(self), n_rows)
         ]
         return torch.cat(keys).cpu().numpy()
 

@@ -7,10 +7,17 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring
+from skorch.history import History
+from skorch.utils import TeeGenerator
 from torch import nn
 from torch.utils.data import Subset
 
-from skbin.batches import TensorRows, iterate_batches, lives_in_memory
+from skbin.batches import (
+    TensorBatches,
+    TensorRows,
+    iterate_batches,
+    lives_in_memory,
+)
 from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
 from skbin.input_sizes import input_sizes
@@ -138,10 +145,13 @@ class LogitNet(ParameterNet):
     def _to_single(self, output: torch.Tensor) -> torch.Tensor:
         if not self._criterion_takes_logits:
             return single_output(output)
-        # What a module ends in does not change from epoch to epoch.
-        if output.grad_fn is not None and len(self.history) == 1:
+        if output.grad_fn is not None and self._is_first_batch():
             refuse_squashed(output)
         return positive_logit(output)
+
+    def _is_first_batch(self) -> bool:
+        # What a module ends in does not change from batch to batch.
+        return len(self.history) == 1 and len(self.history[0]["batches"]) == 1
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Compute the loss of a batch, sample weights included.
@@ -172,9 +182,12 @@ class LogitNet(ParameterNet):
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run one epoch and stop at a loss that is no number; see skorch."""
-        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if iterator is None:
             return
+        run = super().run_single_epoch
+        if isinstance(iterator, TensorBatches) and type(self.history) is History:
+            run = self._run_tensor_batches
+        run(iterator, training, prefix, step_fn, **fit_params)
         losses = [b.get(f"{prefix}_loss", 0.0) for b in self.history[-1]["batches"]]
         if np.isfinite(losses).all():
             return
@@ -183,6 +196,32 @@ class LogitNet(ParameterNet):
             "Scale the inputs (StandardScaler in a Pipeline), lower the learning rate, "
             f"now lr={self.lr}, or clip gradients (skorch's GradientNormClipping)."
         )
+
+    def _run_tensor_batches(self, iterator, training, prefix, step_fn, **fit_params):
+        # As in skorch, but the history is looked up once and not four times a batch.
+        batches = self.history[-1]["batches"]
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            batches[-1][f"{prefix}_loss"] = step["loss"].item()
+            batches[-1][f"{prefix}_batch_size"] = len(batch[0])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimizer; see skorch."""
+        if not _needs_no_closure(self.optimizer_) or len(self._optimizers) > 1:
+            return super().train_step(batch, **fit_params)
+        self.optimizer_.zero_grad()
+        step = self.train_step_single(batch, **fit_params)
+        self.notify(
+            "on_grad_computed",
+            named_parameters=TeeGenerator(self.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
+        self.optimizer_.step()
+        return step
 
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""
@@ -266,6 +305,12 @@ class LogitNet(ParameterNet):
         if kwargs["batch_size"] == -1:
             kwargs["batch_size"] = len(dataset)
         return iterator(dataset, **kwargs)
+
+
+def _needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:
+    # Of torch's own, LBFGS alone evaluates the loss more than once for a step.
+    of_torch = type(optimizer).__module__.startswith("torch.optim.")
+    return of_torch and not isinstance(optimizer, torch.optim.LBFGS)
 
 
 def _refuse_lost_weights(dataset: Any, prefix: str) -> None:

@@ -19,6 +19,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
+from skorch.history import History
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -503,6 +504,41 @@ def test_scoring_without_caching_works(rare):
     callback = EpochScoring("roc_auc", name="auc", use_caching=False)
     net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[callback])
     assert 0 <= net.fit(*rare).history[-1, "auc"] <= 1
+
+
+class AdamOfAUser(torch.optim.Adam):
+    """Might evaluate the loss more than once for a step, for all we know."""
+
+
+def test_steps_with_and_without_a_closure_are_the_same(rare):
+    assert_same_weights(quick().fit(*rare), quick(optimizer=AdamOfAUser).fit(*rare))
+
+
+def test_an_optimizer_that_evaluates_the_loss_repeatedly_works(rare):
+    net = quick(optimizer=torch.optim.LBFGS, lr=0.1, batch_size=-1).fit(*rare)
+    losses = net.history[:, "train_loss"]
+    assert losses[-1] < losses[0]
+
+
+class HistoryOfAUser(History):
+    """Goes through skorch's own loop."""
+
+
+@pytest.mark.parametrize("train_split", [None, ValidSplit(5, stratified=True)])
+def test_history_records_what_skorchs_own_loop_records(rare, train_split):
+    settings = {"module": DenseNet, "train_split": train_split}
+    histories = []
+    for own_loop in [False, True]:
+        net = quick(**settings)
+        if own_loop:
+            net.initialize_history = lambda net=net: setattr(
+                net, "history_", HistoryOfAUser()
+            )
+        net.fit(*rare)
+        for row in net.history:
+            del row["dur"]
+        histories.append(net.history.to_list())
+    assert histories[0] == histories[1]
 
 
 def test_early_stopping_stops(rare):
