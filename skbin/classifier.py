@@ -19,6 +19,7 @@ from torch import nn
 
 from skbin.batches import TensorRows, iterate_batches
 from skbin.devices import require_device
+from skbin.fit_cache import recall_or_train
 from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import resolve_pos_weight
@@ -98,6 +99,9 @@ class BinaryNetClassifier(LogitNet):
         is undone. A number: a population with this share of positives.
     pos_label : object, default=None
         The label of the positive class. None: ``classes_[1]``.
+    memory : str, os.PathLike, joblib.Memory or None, default=None
+        A folder that keeps what `fit` has trained, so that a search over `threshold`
+        or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without touching global generators.
         With an int two fits on a CPU give the same weights to the bit. None: torch's
@@ -140,6 +144,15 @@ class BinaryNetClassifier(LogitNet):
     the loss of their rows, divided by the weights of the batch. With
     ``iterator_train__shuffle=False`` or a `train_split` that picks certain rows, the
     order is kept.
+
+    With `memory`, `fit` trains only what the folder does not hold for the same data,
+    parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
+    no part. What it gives is what training gives: weights, `history`, optimizer.
+    Processes that want the same network wait for the one that trains it. With
+    ``random_state=None`` any network trained with that setting will do. What callbacks
+    do elsewhere, such as writing files, is not repeated. The folder holds pickles:
+    whoever can write there can run code here. `partial_fit`, warm starts and torch
+    Datasets always train.
 
     References
     ----------
@@ -196,6 +209,7 @@ class BinaryNetClassifier(LogitNet):
         pos_weight: Any = None,
         prior: Any = None,
         pos_label: Any = None,
+        memory: Any = None,
         random_state: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -224,6 +238,7 @@ class BinaryNetClassifier(LogitNet):
         self.pos_weight = pos_weight
         self.prior = prior
         self.pos_label = pos_label
+        self.memory = memory
         self.random_state = random_state
 
     # ---- what scikit-learn asks of an estimator
@@ -329,9 +344,41 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         self._settle_classes(labels, target, weight, first=first, method=method)
         if first:
             self._input_shape = _shape_of(X)
-        seed = draw_seed(self.random_state)
+        # With memory a fit moves torch's generator by one draw, trained or recalled.
+        shared = self.memory is not None and fresh
+        seed = draw_seed(self.random_state, else_from_torch=shared)
         n_epochs_before = 0 if fresh else len(self.history)
         self._seed = None if seed is None else seed + n_epochs_before
+
+        def train() -> dict[str, Any]:
+            return self._run_training(X, target, weight, fit_params, method, fresh)
+
+        if self.memory is None or not fresh or is_dataset(X):
+            train()
+            return self
+        depends_on = self._depends_on(X, target, weight, fit_params)
+        self.__dict__.update(recall_or_train(self.memory, depends_on, train))
+        return self
+
+    def _depends_on(self, X, target, weight, fit_params) -> dict[str, Any]:
+        params = self.get_params(deep=False)
+        for name in ("threshold", "prior", "verbose", "memory", "pos_label"):
+            del params[name]
+        # What these say is said by the numbers that they lead to.
+        params.update(
+            device=str(self.device),
+            random_state=None if self.random_state is None else self._seed,
+            pos_weight=self.pos_weight_,
+        )
+        return {
+            "estimator": type(self),
+            "parameters": sorted(params.items()),
+            "data": [X, target, weight, sorted(fit_params.items())],
+        }
+
+    def _run_training(self, X, target, weight, fit_params, method, fresh):
+        """Train, and return the attributes that this has set."""
+        settled = dict(vars(self))
         try:
             with seeded(self._seed, self.device), self._inside_training():
                 if fresh:
@@ -344,7 +391,11 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         except Exception:
             self._forget_fit()
             raise
-        return self
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in settled or settled[name] is not value
+        }
 
     @contextmanager
     def _inside_training(self) -> Iterator[None]:

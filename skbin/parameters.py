@@ -50,6 +50,9 @@ class ParameterNet(NeuralNetBinaryClassifier):
     def __setattr__(self, name, value):
         if _is_of_a_part(name):
             self.__dict__.setdefault("_part_params", {})[name] = value
+        elif name in self.__dict__ and not name.endswith("_"):
+            # skorch takes a network for one of its parts, and refuses it out of fit.
+            object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 

@@ -9,13 +9,15 @@ import torch
 from sklearn.utils import check_random_state
 
 
-def draw_seed(random_state: Any) -> int | None:
+def draw_seed(random_state: Any, *, else_from_torch: bool = False) -> int | None:
     """Draw the seed of one fit.
 
     Parameters
     ----------
     random_state : None, int or numpy.random.RandomState
         As everywhere in scikit-learn.
+    else_from_torch : bool, default=False
+        Whether to draw the seed from torch's generator if `random_state` is None.
 
     Returns
     -------
@@ -27,9 +29,10 @@ def draw_seed(random_state: Any) -> int | None:
     >>> draw_seed(0) == draw_seed(0)
     True
     """
-    if random_state is None:
-        return None
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    largest = np.iinfo(np.int32).max
+    if random_state is not None:
+        return int(check_random_state(random_state).randint(largest))
+    return int(torch.randint(largest, ())) if else_from_torch else None
 
 
 @contextmanager

@@ -445,6 +445,13 @@ def test_set_params_reaches_the_parts_of_a_fitted_net(rare):
     assert isinstance(net.set_params(module__dropout=0).fit(*rare).module_, DenseNet)
 
 
+def test_set_params_takes_a_network_itself(rare):
+    network = nn.Linear(rare[0].shape[1], 1)
+    net = quick().set_params(module=network).fit(*rare)
+    assert isinstance(net.module_, nn.Linear)
+    assert net.module_ is not network
+
+
 def test_clone_keeps_every_parameter():
     net = BinaryNetClassifier(
         DenseNet,

@@ -1,0 +1,317 @@
+"""One hash of everything that a training depends on: values, and the code behind them.
+
+`joblib.hash` knows arrays by their values but functions and classes only by their
+names. Here they are known by what they do: installed code by its version, the user's
+by its bytecode, wherever it was defined: a notebook, a script or a module.
+"""
+
+import dis
+import functools
+import hashlib
+import importlib
+import platform
+import sys
+import sysconfig
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from scipy import sparse
+
+_LIBRARIES = ("numpy", "scipy", "sklearn", "skorch", "torch", "skbin")
+_WHERE_LIBRARIES_ARE = tuple(
+    Path(sysconfig.get_path(name))
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+# Of a class these say nothing about what it does, or nothing that is not said already.
+_NAMES_LEFT_OUT = {
+    "__abstractmethods__",
+    "__annotations__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__qualname__",
+    "__static_attributes__",
+    "__weakref__",
+    "_abc_impl",
+}
+_BY_REPR = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    type(Ellipsis),
+    type(NotImplemented),
+    np.generic,
+    np.dtype,
+    torch.device,
+    torch.dtype,
+    range,
+    slice,
+    Path,
+    types.GenericAlias,
+    types.UnionType,
+)
+_BUILT_IN_CODE = (
+    types.BuiltinFunctionType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    np.ufunc,
+)
+
+
+class Fingerprint:
+    """The hash of a value, and the user's classes and functions found in it.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, strings, arrays, tensors, modules, functions, classes, and containers
+        and instances of them.
+
+    Attributes
+    ----------
+    key : str
+        Equal for equal values in any process; else different.
+    code : list
+        The user's classes and functions in the order in which they were met, the same
+        for equal keys. Pickles can name them by their place.
+
+    Raises
+    ------
+    TypeError
+        If something in `value` can be known neither by value nor by code.
+
+    Examples
+    --------
+    >>> def double(x):
+    ...     return 2 * x
+    >>> def triple(x):
+    ...     return 3 * x
+    >>> key = Fingerprint({"lr": 0.1, "f": double}).key
+    >>> key == Fingerprint({"lr": 0.1, "f": double}).key
+    True
+    >>> key == Fingerprint({"lr": 0.1, "f": triple}).key
+    False
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.code: list[Any] = []
+        self._known: dict[int, str] = {}
+        self._open: dict[int, int] = {}
+        versions = [f"{name} {_version(name)}" for name in _LIBRARIES]
+        self.key = _joined([platform.python_version(), *versions, self._of(value)])
+        self._known.clear()
+
+    def _of(self, value: Any) -> str:
+        if isinstance(value, _BY_REPR):
+            return _joined([type(value).__qualname__, repr(value)])
+        if id(value) in self._open:
+            return f"the enclosing number {self._open[id(value)]}"
+        if id(value) in self._known:
+            return self._known[id(value)]
+        self._open[id(value)] = len(self._open)
+        try:
+            found = self._of_compound(value)
+        finally:
+            del self._open[id(value)]
+        if isinstance(value, type | types.FunctionType):
+            self._known[id(value)] = found
+        return found
+
+    def _of_all(self, kind: str, values: Iterable[Any]) -> str:
+        return _joined([kind, *(self._of(value) for value in values)])
+
+    def _of_compound(self, value: Any) -> str:
+        if isinstance(value, types.ModuleType):
+            return self._of_module(value)
+        if isinstance(value, type):
+            return self._of_class(value)
+        if isinstance(value, types.FunctionType):
+            return self._of_function(value)
+        if isinstance(value, _BUILT_IN_CODE):
+            return _joined(["built in", getattr(value, "__qualname__", repr(value))])
+        if isinstance(value, types.CodeType):
+            return self._of_code(value)
+        return self._of_data(value)
+
+    def _of_data(self, value: Any) -> str:
+        kind = type(value).__qualname__
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            return _joined([kind, str(value.dtype), str(value.shape), _hash(value)])
+        if isinstance(value, np.ndarray):
+            return self._of_all(f"{kind} {value.shape}", value.ravel().tolist())
+        if isinstance(value, torch.Tensor):
+            return _of_tensor(value)
+        if sparse.issparse(value):
+            csr = value.tocsr()
+            parts = (value.format, csr.shape, csr.data, csr.indices, csr.indptr)
+            return self._of_all("sparse", parts)
+        if isinstance(value, dict):
+            return self._of_all(kind, (part for item in value.items() for part in item))
+        if isinstance(value, list | tuple):
+            return self._of_all(kind, value)
+        if isinstance(value, set | frozenset):
+            return _joined([kind, *sorted(self._of(part) for part in value)])
+        return self._of_instance(value)
+
+    def _of_instance(self, value: Any) -> str:
+        if isinstance(value, types.MethodType):
+            return self._of_all("method", (value.__func__, value.__self__))
+        if isinstance(value, staticmethod | classmethod):
+            return self._of_all(type(value).__name__, (value.__func__,))
+        if isinstance(value, property):
+            return self._of_all("property", (value.fget, value.fset, value.fdel))
+        if isinstance(value, functools.cached_property):
+            return self._of_all("cached_property", (value.func,))
+        if isinstance(value, functools.partial):
+            parts = (value.func, value.args, value.keywords)
+            return self._of_all("partial", parts)
+        if type(value).__module__ != "builtins" and hasattr(value, "__dict__"):
+            return self._of_all("instance", (type(value), value.__getstate__()))
+        try:
+            return _joined([type(value).__qualname__, joblib.hash(value)])
+        except Exception as error:
+            raise TypeError(
+                f"{value!r} of type {type(value).__qualname__} cannot be told apart "
+                f"from others of its kind ({error})"
+            ) from error
+
+    def _of_module(self, module: types.ModuleType) -> str:
+        if _is_installed(module.__name__):
+            return _installed(module.__name__, "")
+        own = {
+            name: value
+            for name, value in sorted(vars(module).items())
+            if getattr(value, "__module__", None) == module.__name__
+        }
+        return self._of_all("module", (module.__name__, own))
+
+    def _of_class(self, cls: type) -> str:
+        if _is_installed(cls.__module__):
+            return _installed(cls.__module__, cls.__qualname__)
+        self.code.append(cls)
+        attributes = {
+            name: value
+            for name, value in sorted(vars(cls).items())
+            if name not in _NAMES_LEFT_OUT
+        }
+        return self._of_all("class", (cls.__qualname__, cls.__bases__, attributes))
+
+    def _of_function(self, function: types.FunctionType) -> str:
+        if _is_installed(function.__module__):
+            return _installed(function.__module__, function.__qualname__)
+        self.code.append(function)
+        cells = function.__closure__ or ()
+        parts = (
+            function.__qualname__,
+            function.__code__,
+            function.__defaults__,
+            function.__kwdefaults__,
+            [cell.cell_contents for cell in cells if _is_filled(cell)],
+            _globals_of(function),
+        )
+        return self._of_all("function", parts)
+
+    def _of_code(self, code: types.CodeType) -> str:
+        parts = (
+            code.co_code,
+            code.co_consts,
+            code.co_names,
+            code.co_varnames,
+            code.co_freevars,
+            code.co_argcount,
+            code.co_posonlyargcount,
+            code.co_kwonlyargcount,
+            code.co_flags,
+            code.co_exceptiontable,
+        )
+        return self._of_all("code", parts)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)}:{part}".encode())
+    return whole.hexdigest()
+
+
+def _of_tensor(tensor: torch.Tensor) -> str:
+    values = tensor.detach().cpu().flatten().view(torch.uint8).numpy()
+    kind = (type(tensor).__qualname__, tensor.dtype, tuple(tensor.shape))
+    place = (tensor.device, tensor.requires_grad)
+    return _joined([str(kind), str(place), _hash(values)])
+
+
+def _hash(array: np.ndarray) -> str:
+    return hashlib.sha256(
+        np.ascontiguousarray(array).reshape(-1).view("u1")
+    ).hexdigest()
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - reading an empty cell is the only test for it
+    except ValueError:
+        return False
+    return True
+
+
+def _globals_of(function: types.FunctionType) -> dict[str, Any]:
+    names = sorted(set(_global_names(function.__code__)))
+    known = function.__globals__
+    return {name: known[name] for name in names if name in known}
+
+
+def _global_names(code: types.CodeType) -> Iterable[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _global_names(constant)
+
+
+def _is_installed(module_name: str | None) -> bool:
+    module = sys.modules.get(module_name or "")
+    # A class that a worker was sent from the main program names a module that the
+    # worker does not have, or has another one of.
+    if module is None or module_name is None or module_name == "__main__":
+        return False
+    if module_name.partition(".")[0] == __name__.partition(".")[0]:
+        return True
+    return _is_in_libraries(getattr(module, "__file__", None))
+
+
+@functools.cache
+def _is_in_libraries(file: str | None) -> bool:
+    if file is None:
+        return True  # built into the interpreter
+    return any(Path(file).is_relative_to(folder) for folder in _WHERE_LIBRARIES_ARE)
+
+
+def _installed(module_name: str, qualname: str) -> str:
+    package = module_name.partition(".")[0]
+    return _joined(["installed", module_name, qualname, _version(package)])
+
+
+@functools.cache
+def _version(package: str) -> str:
+    module = sys.modules.get(package) or importlib.import_module(package)
+    version = str(getattr(module, "__version__", ""))
+    if package != __name__.partition(".")[0]:
+        return version
+    # One version stands for many states of a checkout that is worked on.
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return _joined([version, *(source.read_text("utf-8") for source in sources)])

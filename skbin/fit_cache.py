@@ -1,0 +1,181 @@
+"""The state that a training leaves, kept by joblib and trained once at a time."""
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from os import PathLike, fspath
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import joblib
+from filelock import FileLock
+from joblib.memory import CacheWarning
+from sklearn.utils.validation import check_memory
+
+from skbin.fingerprint import Fingerprint
+
+_FOLDER = "skbin_fits"
+
+
+def recall_or_train(
+    memory: Any, depends_on: Any, train: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Give the state that a training leaves, from `memory` where it is kept there.
+
+    Processes that want the same training wait for the one that does it. An entry that
+    cannot be read is trained again, and a folder that cannot be written does without,
+    both with a warning.
+
+    Parameters
+    ----------
+    memory : str, os.PathLike, joblib.Memory or None
+        The folder. None: train. It holds pickles: trust it as you trust code.
+    depends_on : object
+        All that the training depends on.
+    train : callable
+        Trains, and returns the state.
+
+    Returns
+    -------
+    state : dict
+        Name and value of each attribute that training sets.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> def train():
+    ...     print("training")
+    ...     return {"weight_": 1.5}
+    >>> with TemporaryDirectory() as folder:
+    ...     recall_or_train(folder, {"lr": 0.1}, train)
+    ...     recall_or_train(folder, {"lr": 0.1}, train)
+    training
+    {'weight_': 1.5}
+    {'weight_': 1.5}
+    """
+    if isinstance(memory, PathLike):
+        memory = fspath(memory)
+    try:
+        memory = check_memory(memory)
+    except OSError as error:
+        _warn_that_nothing_is_kept(error)
+        return train()
+    if memory.location is None:
+        return train()
+    try:
+        fingerprint = Fingerprint(depends_on)
+    except TypeError as error:
+        _warn_that_nothing_is_kept(error)
+        return train()
+    return _Shelf(memory, fingerprint).recall_or(train)
+
+
+class _Shelf:
+    """The place of one state in a joblib store."""
+
+    def __init__(self, memory: joblib.Memory, fingerprint: Fingerprint) -> None:
+        self.store = memory.store_backend
+        self.place = [_FOLDER, fingerprint.key]
+        self.code = fingerprint.code
+        self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
+
+    def recall_or(self, train: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        lock = FileLock(self.lock_file)
+        try:
+            self.lock_file.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            state = self._recall()
+            if state is not None:
+                return state
+            _warn_that_nothing_is_kept(error)
+            return train()
+        try:
+            state = self._recall()
+            if state is not None:
+                return state
+            state = train()
+            self._keep(state)
+            return state
+        finally:
+            lock.release()
+
+    def _recall(self) -> dict[str, Any] | None:
+        if not self.store.contains_item(self.place):
+            return None
+        try:
+            digest, pickled = self.store.load_item(self.place, verbose=0)
+            if hashlib.sha256(pickled).hexdigest() != digest:
+                raise ValueError("its checksum differs")
+            return _Unpickler(io.BytesIO(pickled), self.code).load()
+        except Exception as error:  # a damaged pickle may raise anything
+            warnings.warn(
+                f"An entry of the memory folder {self.store.location} cannot be read "
+                f"({type(error).__name__}: {error}). The network is trained again.",
+                stacklevel=2,
+            )
+            return None
+
+    def _keep(self, state: dict[str, Any]) -> None:
+        try:
+            pickled = _pickled(state, self.code)
+        except Exception as error:  # what cannot be pickled may raise anything
+            _warn_that_nothing_is_kept(error)
+            return
+        digest = hashlib.sha256(pickled).hexdigest()
+        with suppress(OSError):
+            self.store.clear_item(self.place)  # what a killed process left, too
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CacheWarning)
+            try:
+                self.store.dump_item(self.place, (digest, pickled), verbose=0)
+            except CacheWarning as error:
+                with suppress(OSError):
+                    self.store.clear_item(self.place)
+                problem = error
+            else:
+                return
+        _warn_that_nothing_is_kept(problem)
+
+
+def _warn_that_nothing_is_kept(error: Exception) -> None:
+    warnings.warn(
+        "memory cannot be used, so the network is trained without it: "
+        f"{type(error).__name__}: {error}.",
+        stacklevel=2,
+    )
+
+
+# The user's own classes and functions are named in the pickle by their place among
+# those that the fingerprint met. So a worker can pickle what a notebook has defined,
+# and what is unpickled belongs to the very classes that the estimator was given.
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._places = {id(part): place for place, part in enumerate(code)}
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if isinstance(obj, type | FunctionType):
+            return self._places.get(id(obj))
+        return None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
+        super().__init__(file)
+        self._code = code
+
+    def persistent_load(self, place: int) -> Any:
+        return self._code[place]
+
+
+def _pickled(state: dict[str, Any], code: list[Any]) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, code).dump(state)
+    return file.getvalue()
