@@ -153,7 +153,7 @@ def parse_options():
     )
     parser.set_defaults(
         n_rows=20_000,
-        max_epochs=20,
+        max_epochs=50,
         n_thresholds=99,
         n_repetitions=3,
         megabytes=(1, 10, 100),
