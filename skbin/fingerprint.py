@@ -255,9 +255,8 @@ def _of_tensor(tensor: torch.Tensor) -> str:
 
 
 def _hash(array: np.ndarray) -> str:
-    return hashlib.sha256(
-        np.ascontiguousarray(array).reshape(-1).view("u1")
-    ).hexdigest()
+    values: Any = np.ascontiguousarray(array).reshape(-1).view("u1")
+    return hashlib.sha256(values).hexdigest()
 
 
 def _is_filled(cell: Any) -> bool:
