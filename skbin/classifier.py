@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import logit
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset
@@ -20,6 +21,7 @@ from torch import nn
 from skbin.batches import TensorRows, iterate_batches
 from skbin.devices import require_device
 from skbin.fit_cache import recall_or_train
+from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import resolve_pos_weight
@@ -34,7 +36,7 @@ from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
 
 
-class BinaryNetClassifier(LogitNet):
+class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     """Neural network for two classes, one of them rare.
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
@@ -281,10 +283,14 @@ class BinaryNetClassifier(LogitNet):
 
     def __getstate__(self):
         # A checkpoint that is written while training must not load as if training.
-        return {**super().__getstate__(), "_is_training": False}
+        state = {**super().__getstate__(), "_is_training": False}
+        for name in ("_fit_task", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            state.pop(name, None)
+        return state
 
     # ---- training
 
+    @with_callbacks
     def fit(self, X, y=None, sample_weight=None, **fit_params):
         """Train the network.
 
@@ -312,7 +318,15 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             whose output is no logit, or a loss that becomes NaN or infinite.
         """
         fresh = not (self.warm_start and self.initialized_)
-        return self._train(X, y, sample_weight, fit_params, "fit", fresh=fresh)
+        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        self._fit_task = FitTask(context, self, X, y, sample_weight)
+        try:
+            self._fit_task.begin()
+            self._train(X, y, sample_weight, fit_params, "fit", fresh=fresh)
+            self._fit_task.end()
+        finally:
+            del self._fit_task
+        return self
 
     def partial_fit(self, X, y=None, classes=None, sample_weight=None, **fit_params):
         """Go on training, for `max_epochs` passes over these rows.

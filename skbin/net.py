@@ -18,6 +18,7 @@ from skbin.batches import (
     iterate_batches,
     lives_in_memory,
 )
+from skbin.fit_tasks import EpochTasks
 from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
 from skbin.input_sizes import input_sizes
@@ -50,6 +51,7 @@ class LogitNet(ParameterNet):
             "average_precision", name="valid_average_precision", lower_is_better=False
         )
         inherited["progress"] = EpochProgress()
+        inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
 
