@@ -478,7 +478,9 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         else:
             pos_weight = self._resolved_pos_weight(labels, *totals)
         if first and self.pos_label is None and target is not None:
-            warn_if_positive_is_frequent(labels, *totals)
+            # with_callbacks puts one frame between the user and fit.
+            stacklevel = 6 if method == "fit" else 5
+            warn_if_positive_is_frequent(labels, *totals, stacklevel=stacklevel)
         self._labels = labels
         self._class_totals = totals
         self.train_prior_ = float(totals[1] / totals.sum())

@@ -123,7 +123,7 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
     classes = np.unique(y)
     if len(classes) == 1:
         raise ValueError(
-            "Training needs samples of two classes, but y has one class only (after "
+            "Samples of two classes are needed, but y has one class only (after "
             f"rows of weight zero are left out): {classes.tolist()}."
         )
     return BinaryLabels(classes, _positive_index(classes, pos_label))
@@ -141,7 +141,11 @@ def _positive_index(classes: NDArray[Any], pos_label: Any) -> int:
 
 
 def warn_if_positive_is_frequent(
-    labels: BinaryLabels, negative_weight: float, positive_weight: float
+    labels: BinaryLabels,
+    negative_weight: float,
+    positive_weight: float,
+    *,
+    stacklevel: int = 2,
 ) -> None:
     """Warn where alphabetical order has made the frequent class the positive one.
 
@@ -151,6 +155,8 @@ def warn_if_positive_is_frequent(
         Classes and positive class, chosen by default.
     negative_weight, positive_weight : float
         Sum of the sample weights in each class.
+    stacklevel : int, default=2
+        Of the warning.
 
     Warns
     -----
@@ -171,5 +177,5 @@ def warn_if_positive_is_frequent(
         f"pos_label={labels.negative!r}; else pass pos_label={labels.positive!r} to "
         "silence this warning.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=stacklevel,
     )

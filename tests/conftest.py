@@ -1,3 +1,4 @@
+import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -7,6 +8,9 @@ from sklearn.preprocessing import StandardScaler
 # Machines are noisy: how long an example takes says nothing about a law.
 settings.register_profile("skbin", deadline=None)
 settings.load_profile("skbin")
+
+
+mpl.use("agg")  # tests have no screen
 
 
 @pytest.fixture(scope="session")
