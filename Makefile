@@ -23,6 +23,9 @@ lint: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python examples/benchmarks/default_quality.py
 	$(BIN)/python examples/benchmarks/training_and_prediction_speed.py
+	$(BIN)/python examples/benchmarks/search_over_thresholds.py
+	$(BIN)/python examples/benchmarks/threshold_speed.py
+	$(BIN)/python examples/benchmarks/honest_probabilities.py
 
 clean:
 	rm -rf .venv
