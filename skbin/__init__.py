@@ -1,8 +1,9 @@
 """Neural networks for a rare positive class, as scikit-learn classifiers."""
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.displays import HistoryDisplay, ThresholdDisplay
+from skbin.history_display import HistoryDisplay
 from skbin.networks import ConvNet, DenseNet
+from skbin.threshold_display import ThresholdDisplay
 from skbin.thresholds import select_threshold
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Pictures in scikit-learn's Display convention."""
+"""Metrics and costs against the cutoff, in scikit-learn's Display convention."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.pipeline import Pipeline
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skbin.pictures import last_step, look_of_curve, make_axes, put_legend_below
 from skbin.threshold_curve import Objective, read_rows
 from skbin.thresholds import ThresholdChoice
 
-# Okabe and Ito: told apart by people who are colour-blind; the dashes by everybody.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _MOST_POINTS_DRAWN = 5_000
 
 
@@ -104,14 +100,14 @@ class ThresholdDisplay:
         check_is_fitted(estimator)
         pos_label = kwargs.pop("pos_label", None)
         if pos_label is None:
-            pos_label = getattr(_last_step(estimator), "pos_label", None)
+            pos_label = getattr(last_step(estimator), "pos_label", None)
         classes = list(estimator.classes_)
         positive = 1 if pos_label is None else classes.index(pos_label)
         return cls.from_predictions(
             y,
             estimator.predict_proba(X)[:, positive],
             pos_label=classes[positive],
-            name=name or type(_last_step(estimator)).__name__,
+            name=name or type(last_step(estimator)).__name__,
             **kwargs,
         )
 
@@ -253,7 +249,7 @@ class ThresholdDisplay:
                 new: results[f"std_test_{old}"][rows] for new, old in named.items()
             },
             choice=float(best[parameter]),
-            estimator_name=name or type(_last_step(search.estimator)).__name__,
+            estimator_name=name or type(last_step(search.estimator)).__name__,
         )
         return display.plot(ax=ax, scale=scale, **kwargs)
 
@@ -277,7 +273,7 @@ class ThresholdDisplay:
         """
         if scale not in ("probability", "logit"):
             raise ValueError(f"scale must be 'probability' or 'logit', got {scale!r}.")
-        self.ax_, self.figure_ = _axes(ax)
+        self.ax_, self.figure_ = make_axes(ax)
         positions = _positions(self.thresholds, scale)
         drawn = np.flatnonzero(np.isfinite(positions))
         drawn = drawn[:: len(drawn) // _MOST_POINTS_DRAWN + 1]
@@ -286,7 +282,7 @@ class ThresholdDisplay:
         # Folds know a metric at the searched cutoffs, data at each cutoff between.
         style = {"drawstyle": "steps-pre"} if self.spread is None else {"marker": "."}
         for number, (name, values) in enumerate(self.values.items()):
-            look = {**_look(number), **style, **kwargs}
+            look = {**look_of_curve(number), **style, **kwargs}
             self.lines_ += self.ax_.plot(x, values[drawn], label=name, **look)
             if self.spread is not None:
                 half = self.spread[name][drawn]
@@ -335,159 +331,8 @@ class ThresholdDisplay:
         )
         if scale == "probability":
             self.ax_.set_xlim(-0.02, 1.02)
-        _legend_below(self.ax_)
-
-
-class HistoryDisplay:
-    """Losses and scores by epoch.
-
-    Use `from_estimator` to make one.
-
-    Parameters
-    ----------
-    values : dict of str to ndarray of shape (n_epochs,)
-        Losses or scores.
-    estimator_name : str, default=None
-        Title of the picture.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        The axes.
-    figure_ : matplotlib Figure
-        Its figure.
-    lines_ : list of matplotlib Line2D
-        The curves.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from sklearn.datasets import make_classification
-    >>> from skbin import BinaryNetClassifier, HistoryDisplay
-    >>> X, y = make_classification(random_state=0)
-    >>> net = BinaryNetClassifier(max_epochs=5, random_state=0).fit(X, y)
-    >>> display = HistoryDisplay.from_estimator(net)
-    >>> len(display.lines_[0].get_xdata())
-    5
-    >>> plt.close()
-    """
-
-    def __init__(
-        self,
-        *,
-        values: dict[str, NDArray[np.float64]],
-        estimator_name: str | None = None,
-    ) -> None:
-        self.values = values
-        self.estimator_name = estimator_name
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        keys: Sequence[str] | None = None,
-        name: str | None = None,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> "HistoryDisplay":
-        """Draw from the history of a fitted net.
-
-        Parameters
-        ----------
-        estimator : skorch net, or a Pipeline that ends in one
-            Fitted.
-        keys : sequence of str, default=None
-            Columns of the history, such as ``"valid_average_precision"``. None: the
-            losses.
-        name : str, default=None
-            Title; None: the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : HistoryDisplay
-
-        Raises
-        ------
-        ValueError
-            If the history has no such column.
-        """
-        check_is_fitted(estimator)
-        net = _last_step(estimator)
-        known = [
-            key
-            for key, value in (net.history[0] if net.history else {}).items()
-            if isinstance(value, float) and key != "dur"
-        ]
-        chosen = keys or [key for key in ("train_loss", "valid_loss") if key in known]
-        unknown = [key for key in chosen if key not in known]
-        if unknown or not chosen:
-            raise ValueError(
-                f"The history has no columns {unknown}, but {sorted(known)}."
-            )
-        values = {key: np.array(net.history[:, key]) for key in chosen}
-        display = cls(values=values, estimator_name=name or type(net).__name__)
-        return display.plot(ax=ax, **kwargs)
-
-    def plot(self, ax: Any = None, **kwargs: Any) -> "HistoryDisplay":
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : HistoryDisplay
-        """
-        self.ax_, self.figure_ = _axes(ax)
-        self.lines_ = []
-        for number, (name, values) in enumerate(self.values.items()):
-            epochs = np.arange(1, len(values) + 1)
-            look = {**_look(number), **kwargs}
-            self.lines_ += self.ax_.plot(epochs, values, label=name, **look)
-        are_losses = all(name.endswith("loss") for name in self.values)
-        self.ax_.set(
-            xlabel="epoch",
-            ylabel="loss" if are_losses else "value",
-            title=self.estimator_name or "",
-        )
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        _legend_below(self.ax_)
-        return self
-
-
-def _last_step(estimator: Any) -> Any:
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _axes(ax: Any) -> tuple[Any, Any]:
-    check_matplotlib_support("skbin's displays")
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(layout="constrained")
-    return ax, ax.figure
-
-
-def _look(number: int) -> dict[str, Any]:
-    return {
-        "color": _COLORS[number % len(_COLORS)],
-        "linestyle": _DASHES[number % len(_DASHES)],
-    }
+        put_legend_below(self.ax_)
 
 
 def _positions(thresholds: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
     return logit(thresholds) if scale == "logit" else thresholds
-
-
-def _legend_below(ax: Any) -> None:
-    """Put the legend where it covers no curve."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
