@@ -2,7 +2,8 @@
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.history_display import HistoryDisplay
-from skbin.networks import ConvNet, DenseNet
+from skbin.networks import ConvNet, DenseNet, TextConvNet
+from skbin.text import TokenEncoder
 from skbin.threshold_display import ThresholdDisplay
 from skbin.thresholds import select_threshold
 
@@ -11,7 +12,9 @@ __all__ = [
     "ConvNet",
     "DenseNet",
     "HistoryDisplay",
+    "TextConvNet",
     "ThresholdDisplay",
+    "TokenEncoder",
     "select_threshold",
 ]
 __version__ = "0.1.0"

@@ -358,6 +358,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         self._settle_classes(labels, target, weight, first=first, method=method)
         if first:
             self._input_shape = _shape_of(X)
+            self._largest_id = _largest_id_of(X)
         # With memory a fit moves torch's generator by one draw, trained or recalled.
         shared = self.memory is not None and fresh
         seed = draw_seed(self.random_state, else_from_torch=shared)
@@ -658,6 +659,13 @@ def _is_dict(X: Any) -> bool:
 
 def _goes_through_skorch(X: Any) -> bool:
     return is_dataset(X) or _is_dict(X)
+
+
+def _largest_id_of(X: Any) -> int | None:
+    """Largest of the token ids; None if there is a value that is no id."""
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "i" or X.min() < 0:
+        return None
+    return int(X.max())
 
 
 def _shape_of(X: Any) -> tuple[int, ...] | None:

@@ -5,13 +5,17 @@ from typing import Any
 
 
 def input_sizes(
-    module: Any, shape: tuple[int, ...] | None, given: dict[str, Any]
+    module: Any,
+    shape: tuple[int, ...] | None,
+    given: dict[str, Any],
+    largest_id: int | None = None,
 ) -> dict[str, Any]:
     """Values for the size parameters that a module requires.
 
     A module says that it wants its sizes from the data by a parameter without a
     default of one of these names: ``n_features`` (values in a sample),
-    ``n_channels`` and ``length`` (of ``(n, length)`` or ``(n, n_channels, length)``).
+    ``n_channels`` and ``length`` (of ``(n, length)`` or ``(n, n_channels, length)``),
+    and ``vocab_size`` (one more than the largest token id).
 
     Parameters
     ----------
@@ -21,6 +25,8 @@ def input_sizes(
         Shape of the data, the first axis counting samples. None: no data yet.
     given : dict
         Parameters that the user has set.
+    largest_id : int, default=None
+        Largest value of the data, if they are integers.
 
     Returns
     -------
@@ -30,7 +36,8 @@ def input_sizes(
     Raises
     ------
     ValueError
-        If there are no data to read a required size from.
+        If there are no data to read a required size from, or no integers to read
+        ``vocab_size`` from.
 
     Examples
     --------
@@ -48,6 +55,13 @@ def input_sizes(
             f"{', '.join(f'module__{name}' for name in wanted)}."
         )
     known = _sizes(shape)
+    if largest_id is not None:
+        known["vocab_size"] = max(largest_id, 1) + 1
+    if "vocab_size" in wanted and largest_id is None:
+        raise ValueError(
+            f"{module.__name__} takes token ids, integers of 0 and more, but X holds "
+            "other numbers. Put a TokenEncoder before the net."
+        )
     return {name: known[name] for name in wanted}
 
 
@@ -60,7 +74,7 @@ def _sizes(shape: tuple[int, ...]) -> dict[str, int]:
 
 
 def _required(module: Any) -> list[str]:
-    names = ("n_features", "n_channels", "length")
+    names = ("n_features", "n_channels", "length", "vocab_size")
     parameters = inspect.signature(module).parameters
     return [
         name

@@ -38,8 +38,8 @@ class LogitNet(ParameterNet):
     """The steps of skorch's training loop that we change, each in its own method.
 
     Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
-    It also sets what the steps read: ``pos_weight_``, ``_input_shape``, ``_seed`` and
-    ``_is_training``.
+    It also sets what the steps read: ``pos_weight_``, ``_input_shape``,
+    ``_largest_id``, ``_seed`` and ``_is_training``.
     """
 
     pos_weight: Any = None
@@ -96,7 +96,10 @@ class LogitNet(ParameterNet):
                 self.module_ = copy.deepcopy(module)
                 return self
             module = type(module)
-        sizes = input_sizes(module, self.__dict__.get("_input_shape"), kwargs)
+        seen = vars(self)
+        sizes = input_sizes(
+            module, seen.get("_input_shape"), kwargs, seen.get("_largest_id")
+        )
         self.module_ = module(**sizes, **kwargs)
         return self
 

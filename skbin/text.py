@@ -1,0 +1,235 @@
+"""From raw strings to padded token ids: `TokenEncoder`."""
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+PADDING = 0
+UNKNOWN = 1
+_FIRST_TOKEN = 2
+
+
+class TokenEncoder(TransformerMixin, BaseEstimator):
+    r"""Turn texts into rows of token ids, for `TextConvNet` and other embeddings.
+
+    Texts are split by the analyzers of
+    :class:`sklearn.feature_extraction.text.CountVectorizer`, and all parameters but
+    `max_length` mean what they mean there. Id 0 is padding, 1 an unknown token, and the
+    tokens of the vocabulary follow in alphabetical order.
+
+    Parameters
+    ----------
+    max_length : int, default=None
+        Tokens that are kept of a text, from its start. None: as many as the longest
+        text has that is fitted.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        Remove accents.
+    lowercase : bool, default=True
+        Make letters small before splitting.
+    preprocessor : callable, default=None
+        Replaces accents and small letters.
+    tokenizer : callable, default=None
+        Replaces the split into tokens.
+    stop_words : "english" or list of str, default=None
+        Tokens that are left out.
+    token_pattern : str, default="(?u)\\b\\w+\\b"
+        What a token is. Other than in `CountVectorizer`, a single letter is one.
+    ngram_range : tuple of two int, default=(1, 1)
+        Least and most words (or characters) of a token.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        What tokens are made of.
+    max_df : float in [0, 1] or int, default=1.0
+        Leave out tokens that occur in more texts than that: a share or a number.
+    min_df : float in [0, 1] or int, default=1
+        Leave out tokens that occur in fewer texts than that.
+    max_features : int, default=None
+        Keep the most frequent tokens only.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Tokens and their ids.
+    max_length_ : int
+        Length of each row.
+
+    See Also
+    --------
+    TextConvNet : The network for it.
+
+    Examples
+    --------
+    >>> from skbin import TokenEncoder
+    >>> encoder = TokenEncoder().fit(["win a prize", "see you at noon"])
+    >>> encoder.transform(["a prize at last"])
+    array([[2, 5, 3, 1]])
+    >>> encoder.inverse_transform([[2, 5, 3, 1], [4, 0, 0, 0]])
+    [['a', 'prize', 'at', '<unknown>'], ['noon']]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: constraint
+            for name, constraint in CountVectorizer._parameter_constraints.items()
+            if name
+            not in (
+                "input",
+                "encoding",
+                "decode_error",
+                "binary",
+                "dtype",
+                "vocabulary",
+            )
+        },
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        max_length: int | None = None,
+        strip_accents: Any = None,
+        lowercase: bool = True,
+        preprocessor: Any = None,
+        tokenizer: Any = None,
+        stop_words: Any = None,
+        token_pattern: str | None = r"(?u)\b\w+\b",
+        ngram_range: tuple[int, int] = (1, 1),
+        analyzer: Any = "word",
+        max_df: float = 1.0,
+        min_df: float = 1,
+        max_features: int | None = None,
+    ) -> None:
+        self.max_length = max_length
+        self.strip_accents = strip_accents
+        self.lowercase = lowercase
+        self.preprocessor = preprocessor
+        self.tokenizer = tokenizer
+        self.stop_words = stop_words
+        self.token_pattern = token_pattern
+        self.ngram_range = ngram_range
+        self.analyzer = analyzer
+        self.max_df = max_df
+        self.min_df = min_df
+        self.max_features = max_features
+
+    def _vectorizer(self) -> CountVectorizer:
+        params = self.get_params(deep=False)
+        del params["max_length"]
+        return CountVectorizer(**params)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Iterable[str], y: Any = None) -> "TokenEncoder":
+        """Learn the vocabulary.
+
+        Parameters
+        ----------
+        X : iterable of str
+            The texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TokenEncoder
+        """
+        texts = _as_texts(X)
+        vectorizer = self._vectorizer().fit(texts)
+        self.vocabulary_ = {
+            token: _FIRST_TOKEN + place
+            for place, token in enumerate(vectorizer.get_feature_names_out())
+        }
+        self._analyze = vectorizer.build_analyzer()
+        longest = max(len(self._analyze(text)) for text in texts)
+        self.max_length_ = longest if self.max_length is None else self.max_length
+        return self
+
+    def transform(self, X: Iterable[str]) -> NDArray[np.int64]:
+        """Look up each token.
+
+        Parameters
+        ----------
+        X : iterable of str
+            The texts.
+
+        Returns
+        -------
+        ids : ndarray of int64 of shape (n_samples, max_length_)
+            Rows end in 0 where the text is shorter.
+        """
+        check_is_fitted(self)
+        texts = _as_texts(X)
+        ids = np.full((len(texts), self.max_length_), PADDING, dtype=np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            tokens = self._analyze(text)[: self.max_length_]
+            row[: len(tokens)] = [
+                self.vocabulary_.get(token, UNKNOWN) for token in tokens
+            ]
+        return ids
+
+    def inverse_transform(self, X: Any) -> list[list[str]]:
+        """Give the tokens of each row back.
+
+        Parameters
+        ----------
+        X : array-like of int of shape (n_samples, n_tokens)
+            Ids.
+
+        Returns
+        -------
+        tokens : list of list of str
+            Without padding.
+        """
+        check_is_fitted(self)
+        names = np.array(["", "<unknown>", *self.vocabulary_], dtype=object)
+        return [names[row[row != PADDING]].tolist() for row in np.asarray(X)]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str of shape (max_length_,)
+            ``token0``, ``token1`` and so on.
+        """
+        check_is_fitted(self)
+        return np.array([f"token{i}" for i in range(self.max_length_)], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def __getstate__(self):
+        # A lambda that is bound to a vectorizer: made anew from the parameters.
+        return {k: v for k, v in super().__getstate__().items() if k != "_analyze"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "vocabulary_"):
+            self._analyze = self._vectorizer().build_analyzer()
+
+
+def _as_texts(X: Iterable[str]) -> list[str]:
+    if isinstance(X, str):
+        raise ValueError(
+            "Iterable over raw text documents expected, string object received."
+        )
+    texts = X.tolist() if hasattr(X, "tolist") else list(X)
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None or not texts:
+        received = "nothing" if not texts else f"{wrong!r} of type {type(wrong)}"
+        raise ValueError(f"X must be texts, one str for each sample, got {received}.")
+    return texts
