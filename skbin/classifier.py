@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
+from torch.utils.data import IterableDataset
 
 from skbin.batches import TensorRows, iterate_batches
 from skbin.devices import require_device
@@ -672,7 +673,7 @@ def _shape_of(X: Any) -> tuple[int, ...] | None:
     """Shape of the samples; of a Dataset, read from its first one."""
     if not _goes_through_skorch(X):
         return X.shape
-    if _is_dict(X) or not hasattr(X, "__getitem__"):
+    if _is_dict(X) or isinstance(X, IterableDataset):
         return None
     sample = X[0][0]
     return (1, *sample.shape) if hasattr(sample, "shape") else None

@@ -39,8 +39,8 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         Replaces the split into tokens.
     stop_words : "english" or list of str, default=None
         Tokens that are left out.
-    token_pattern : str, default="(?u)\\b\\w+\\b"
-        What a token is. Other than in `CountVectorizer`, a single letter is one.
+    token_pattern : str, default="(?u)\\b\\w\\w+\\b"
+        What a token is: two letters or more.
     ngram_range : tuple of two int, default=(1, 1)
         Least and most words (or characters) of a token.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
@@ -67,10 +67,11 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
     --------
     >>> from skbin import TokenEncoder
     >>> encoder = TokenEncoder().fit(["win a prize", "see you at noon"])
-    >>> encoder.transform(["a prize at last"])
-    array([[2, 5, 3, 1]])
-    >>> encoder.inverse_transform([[2, 5, 3, 1], [4, 0, 0, 0]])
-    [['a', 'prize', 'at', '<unknown>'], ['noon']]
+    >>> encoder.transform(["the prize at noon", "win"])
+    array([[1, 4, 2, 3],
+           [6, 0, 0, 0]])
+    >>> encoder.inverse_transform([[1, 4, 2, 3], [6, 0, 0, 0]])
+    [['<unknown>', 'prize', 'at', 'noon'], ['win']]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -99,7 +100,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         preprocessor: Any = None,
         tokenizer: Any = None,
         stop_words: Any = None,
-        token_pattern: str | None = r"(?u)\b\w+\b",
+        token_pattern: str | None = r"(?u)\b\w\w+\b",
         ngram_range: tuple[int, int] = (1, 1),
         analyzer: Any = "word",
         max_df: float = 1.0,
@@ -228,8 +229,8 @@ def _as_texts(X: Iterable[str]) -> list[str]:
             "Iterable over raw text documents expected, string object received."
         )
     texts = X.tolist() if hasattr(X, "tolist") else list(X)
-    wrong = next((text for text in texts if not isinstance(text, str)), None)
-    if wrong is not None or not texts:
-        received = "nothing" if not texts else f"{wrong!r} of type {type(wrong)}"
-        raise ValueError(f"X must be texts, one str for each sample, got {received}.")
-    return texts
+    wrong = [text for text in texts if not isinstance(text, str)]
+    if texts and not wrong:
+        return texts
+    received = f"{wrong[0]!r} of {type(wrong[0])}" if wrong else "nothing"
+    raise ValueError(f"X must be texts, one str for each sample, got {received}.")

@@ -21,7 +21,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
 from skorch.history import History
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet
 
@@ -170,6 +170,27 @@ def test_a_torch_dataset_is_learnt_through_skorchs_path(rare, make):
     net = quick(max_epochs=20).fit(dataset, y=None)
     assert accuracy_score(y, net.predict(dataset)) > 0.85
     assert_allclose(net.predict_proba(dataset), net.predict_proba(X))
+
+
+class Stream(IterableDataset):
+    """Rows that come one after the other, none of them by number."""
+
+    def __init__(self, X, y):
+        self.rows = list(zip(X.astype("float32"), y.astype("float32"), strict=True))
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+
+def test_a_stream_of_rows_is_learnt_in_the_order_in_which_they_come(rare):
+    X, y = rare
+    net = quick(DenseNet, module__n_features=X.shape[1]).fit(Stream(X, y))
+    losses = net.history[:, "train_loss"]
+    assert losses[-1] < losses[0]
+    assert net.predict(X).shape == (len(X),)
 
 
 def test_a_dataset_beside_labels_knows_balance_and_prior(rare):
