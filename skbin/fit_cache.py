@@ -12,9 +12,12 @@ from types import FunctionType
 from typing import Any
 
 import joblib
+import torch
 from filelock import FileLock
 from joblib.memory import CacheWarning
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_memory
+from torch import nn
 
 from skbin.fingerprint import Fingerprint
 
@@ -164,6 +167,33 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, type | FunctionType):
             return self._places.get(id(obj))
         return None
+
+    def reducer_override(self, obj: Any) -> Any:
+        # As arrays, the tensors of a small network load several times faster.
+        if type(obj) not in (torch.Tensor, nn.Parameter) or not _is_plain(obj):
+            return NotImplemented
+        is_parameter = isinstance(obj, nn.Parameter)
+        return _tensor, (obj.detach().numpy(), is_parameter, obj.requires_grad)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return (
+        tensor.device.type == "cpu"
+        and tensor.layout == torch.strided
+        and tensor.dtype in (torch.float32, torch.float64, torch.int64)
+        and tensor.is_contiguous()
+        and tensor.is_leaf
+        and not vars(tensor)
+    )
+
+
+def _tensor(
+    array: NDArray[Any], is_parameter: bool, requires_grad: bool
+) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    if is_parameter:
+        return nn.Parameter(tensor, requires_grad=requires_grad)
+    return tensor.requires_grad_(requires_grad)
 
 
 class _Unpickler(pickle.Unpickler):
