@@ -400,6 +400,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
                 if fresh:
                     self.initialized_ = False
                     self.initialize()
+                    self._begin_at_base_rate()
                 self._set_pos_weight()
                 data = X if _goes_through_skorch(X) else self._rows(X, target, weight)
                 # skorch's fit is initialize and partial_fit.
@@ -412,6 +413,12 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             for name, value in vars(self).items()
             if name not in settled or settled[name] is not value
         }
+
+    def _begin_at_base_rate(self) -> None:
+        """Let a new network give every row the share of positives, as weighted."""
+        set_base_logit = getattr(self.module_, "set_base_logit", None)
+        if set_base_logit is not None and 0 < self.train_prior_ < 1:
+            set_base_logit(logit(self.train_prior_) + np.log(self.pos_weight_))
 
     @contextmanager
     def _inside_training(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ from skbin.input_sizes import input_sizes
 from skbin.losses import weighted_loss
 from skbin.parameters import ParameterNet
 from skbin.progress import EpochProgress, EpochTable
+from skbin.schedule import CosineDecay
 
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
 # computed alike, so its probability does not depend on which rows come with it.
@@ -51,6 +52,7 @@ class LogitNet(ParameterNet):
             "average_precision", name="valid_average_precision", lower_is_better=False
         )
         inherited["progress"] = EpochProgress()
+        inherited["cosine_decay"] = CosineDecay()
         inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())

@@ -105,6 +105,16 @@ class ConvNet(nn.Module):
         )
         self.head = _head(sum(filters), hidden_units, dropout)
 
+    def set_base_logit(self, logit: float) -> None:
+        """Begin at the logit that fits best without looking at the input.
+
+        Parameters
+        ----------
+        logit : float
+            Bias of the output. `BinaryNetClassifier` sets it from the data.
+        """
+        nn.init.constant_(self.head[-1].get_parameter("bias"), logit)
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each sample.
 
@@ -202,6 +212,16 @@ class TextConvNet(nn.Module):
         self.kernel_sizes = tuple(kernel_sizes)
         self.head = _head(sum(filters), hidden_units, dropout)
 
+    def set_base_logit(self, logit: float) -> None:
+        """Begin at the logit that fits best without looking at the input.
+
+        Parameters
+        ----------
+        logit : float
+            Bias of the output. `BinaryNetClassifier` sets it from the data.
+        """
+        nn.init.constant_(self.head[-1].get_parameter("bias"), logit)
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each text.
 
@@ -284,6 +304,16 @@ class DenseNet(nn.Module):
                 layers.append(nn.Dropout(dropout))
         n_last = [n_features, *hidden_units][-1]
         self.layers = nn.Sequential(*layers, nn.Linear(n_last, 1))
+
+    def set_base_logit(self, logit: float) -> None:
+        """Begin at the logit that fits best without looking at the input.
+
+        Parameters
+        ----------
+        logit : float
+            Bias of the output. `BinaryNetClassifier` sets it from the data.
+        """
+        nn.init.constant_(self.layers[-1].get_parameter("bias"), logit)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each sample.

@@ -29,7 +29,10 @@ def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
            [0.1, 0.9]])
     """
     z = torch.from_numpy(np.asarray(positive_logit, dtype=np.float64))
-    return torch.stack([torch.sigmoid(-z), torch.sigmoid(z)], dim=1).numpy()
+    columns = torch.stack([-z, z], dim=1)
+    # Column by column, because along contiguous values torch rounds the last few
+    # otherwise, and a row's probability would depend on the rows beside it.
+    return torch.stack([torch.sigmoid(z) for z in columns.unbind(1)], dim=1).numpy()
 
 
 def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:

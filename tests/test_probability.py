@@ -185,3 +185,9 @@ def test_pos_label_of_the_first_class_mirrors_everything(rare, prior):
     assert_array_equal(plain.predict(X) == 1, mirrored.predict(X) == "a-spam")
     assert plain.pos_weight_ == mirrored.pos_weight_
     assert plain.train_prior_ == mirrored.train_prior_
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 15, 16, 17, 1_000, 40_001, 100_003])
+def test_a_logit_has_one_probability_wherever_it_stands(n):
+    z = np.random.default_rng(0).normal(scale=3, size=120_000)
+    assert_array_equal(probability_columns(z[:n]), probability_columns(z)[:n])
