@@ -36,6 +36,27 @@ from skbin.probability import (
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
 
+# Attributes that belong to this estimator and this call of fit, beside parameters.
+_NOT_SET_BY_TRAINING = {
+    "_callback_fit_ctx",
+    "_class_totals",
+    "_fit_task",
+    "_input_shape",
+    "_labels",
+    "_largest_id",
+    "_metadata_request",
+    "_params_to_validate",
+    "_parent_callback_ctx",
+    "_part_params",
+    "_seed",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "feature_names_in_",
+    "n_features_in_",
+    "pos_weight_",
+    "train_prior_",
+}
+
 
 class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     """Neural network for two classes, one of them rare.
@@ -153,9 +174,10 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     no part. What it gives is what training gives: weights, `history`, optimizer.
     Processes that want the same network wait for the one that trains it. With
     ``random_state=None`` any network trained with that setting will do. What callbacks
-    do elsewhere, such as writing files, is not repeated. The folder holds pickles:
-    whoever can write there can run code here. `partial_fit`, warm starts and torch
-    Datasets always train.
+    do elsewhere, such as writing files, is not repeated, and scikit-learn's callbacks
+    see no epochs of it. A training that was interrupted is not kept. The folder holds
+    pickles: whoever can write there can run code here. `partial_fit`, warm starts and
+    torch Datasets always train.
 
     References
     ----------
@@ -366,7 +388,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         n_epochs_before = 0 if fresh else len(self.history)
         self._seed = None if seed is None else seed + n_epochs_before
 
-        def train() -> dict[str, Any]:
+        def train() -> tuple[dict[str, Any], bool]:
             return self._run_training(X, target, weight, fit_params, method, fresh)
 
         if self.memory is None or not fresh or is_dataset(X):
@@ -393,8 +415,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         }
 
     def _run_training(self, X, target, weight, fit_params, method, fresh):
-        """Train, and return the attributes that this has set."""
-        settled = dict(vars(self))
+        """Train; return what this has set, and whether it came to its end."""
         try:
             with seeded(self._seed, self.device), self._inside_training():
                 if fresh:
@@ -408,11 +429,9 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         except Exception:
             self._forget_fit()
             raise
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name not in settled or settled[name] is not value
-        }
+        others = _NOT_SET_BY_TRAINING | self.get_params(deep=False).keys()
+        state = {k: v for k, v in vars(self).items() if k not in others}
+        return state, not self._was_interrupted
 
     def _begin_at_base_rate(self) -> None:
         """Let a new network give every row the share of positives, as weighted."""

@@ -161,4 +161,14 @@ def from_decisions(metric: Any) -> Callable[..., float]:
     scorer = metrics.get_scorer(metric) if isinstance(metric, str) else metric
     if "estimator" not in inspect.signature(scorer).parameters:
         return scorer
-    return lambda y_true, y_pred, **weight: scorer(_Echo(), y_pred, y_true, **weight)
+
+    def score(y_true: Any, y_pred: Any, **weight: Any) -> float:
+        try:
+            return scorer(_Echo(), y_pred, y_true, **weight)
+        except AttributeError as error:
+            raise ValueError(
+                f"{metric} needs probabilities, but a cutoff makes decisions. Choose a "
+                "metric of decisions, such as 'f1'."
+            ) from error
+
+    return score

@@ -14,6 +14,8 @@ import sys
 import sysconfig
 import types
 from collections.abc import Iterable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,13 @@ import torch
 from scipy import sparse
 
 _LIBRARIES = ("numpy", "scipy", "sklearn", "skorch", "torch", "skbin")
-_WHERE_LIBRARIES_ARE = tuple(
-    Path(sysconfig.get_path(name))
-    for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # Of a class these say nothing about what it does, or nothing that is not said already.
 _NAMES_LEFT_OUT = {
     "__abstractmethods__",
     "__annotations__",
+    "__dataclass_fields__",
+    "__dataclass_params__",
     "__dict__",
     "__doc__",
     "__firstlineno__",
@@ -111,11 +112,13 @@ class Fingerprint:
         self._known: dict[int, str] = {}
         self._open: dict[int, int] = {}
         versions = [f"{name} {_version(name)}" for name in _LIBRARIES]
-        self.key = _joined([platform.python_version(), *versions, self._of(value)])
+        setting = [platform.python_version(), str(torch.get_default_dtype())]
+        self.key = _joined([*setting, *versions, self._of(value)])
         self._known.clear()
 
     def _of(self, value: Any) -> str:
-        if isinstance(value, _BY_REPR):
+        is_of_user = not _is_installed(type(value).__module__)
+        if isinstance(value, _BY_REPR) and not is_of_user:
             return _joined([type(value).__qualname__, repr(value)])
         if id(value) in self._open:
             return f"the enclosing number {self._open[id(value)]}"
@@ -134,17 +137,45 @@ class Fingerprint:
         return _joined([kind, *(self._of(value) for value in values)])
 
     def _of_compound(self, value: Any) -> str:
-        if isinstance(value, types.ModuleType):
-            return self._of_module(value)
         if isinstance(value, type):
             return self._of_class(value)
         if isinstance(value, types.FunctionType):
             return self._of_function(value)
         if isinstance(value, _BUILT_IN_CODE):
-            return _joined(["built in", getattr(value, "__qualname__", repr(value))])
+            return self._of_built_in(value)
         if isinstance(value, types.CodeType):
             return self._of_code(value)
+        if not _is_installed(type(value).__module__):
+            return self._of_instance_of_user(value)
         return self._of_data(value)
+
+    def _of_built_in(self, value: Any) -> str:
+        if isinstance(value, np.ufunc) and getattr(np, value.__name__, None) != value:
+            raise TypeError(f"{value!r} cannot be told apart from other ufuncs")
+        owner = getattr(value, "__self__", None)
+        parts = (
+            getattr(value, "__module__", None),
+            getattr(value, "__qualname__", repr(value)),
+            getattr(value, "__objclass__", None),
+            None if isinstance(owner, types.ModuleType) else owner,
+        )
+        return self._of_all("built in", parts)
+
+    def _of_instance_of_user(self, value: Any) -> str:
+        content: Any = None
+        kind: Any
+        for kind in (dict, list, tuple, int, float, complex, str, bytes):
+            if isinstance(value, kind):
+                content = list(value.items()) if kind is dict else kind(value)
+                break
+        if isinstance(value, set | frozenset):
+            content = set(value)
+        if isinstance(value, np.ndarray):
+            content = np.asarray(value)
+        if isinstance(value, torch.Tensor):
+            content = value.as_subclass(torch.Tensor)
+        parts = (type(value), value.__getstate__(), content)
+        return self._of_all("instance", parts)
 
     def _of_data(self, value: Any) -> str:
         kind = type(value).__qualname__
@@ -163,7 +194,11 @@ class Fingerprint:
         if isinstance(value, list | tuple):
             return self._of_all(kind, value)
         if isinstance(value, set | frozenset):
-            return _joined([kind, *sorted(self._of(part) for part in value)])
+            # In one order in each process, for the places in `code`.
+            ordered = sorted(value, key=lambda p: getattr(p, "__qualname__", repr(p)))
+            return _joined([kind, *sorted(self._of(part) for part in ordered)])
+        if isinstance(value, torch.Generator):
+            return self._of_all(kind, (value.device, value.get_state()))
         return self._of_instance(value)
 
     def _of_instance(self, value: Any) -> str:
@@ -188,16 +223,6 @@ class Fingerprint:
                 f"from others of its kind ({error})"
             ) from error
 
-    def _of_module(self, module: types.ModuleType) -> str:
-        if _is_installed(module.__name__):
-            return _installed(module.__name__, "")
-        own = {
-            name: value
-            for name, value in sorted(vars(module).items())
-            if getattr(value, "__module__", None) == module.__name__
-        }
-        return self._of_all("module", (module.__name__, own))
-
     def _of_class(self, cls: type) -> str:
         if _is_installed(cls.__module__):
             return _installed(cls.__module__, cls.__qualname__)
@@ -210,17 +235,22 @@ class Fingerprint:
         return self._of_all("class", (cls.__qualname__, cls.__bases__, attributes))
 
     def _of_function(self, function: types.FunctionType) -> str:
-        if _is_installed(function.__module__):
-            return _installed(function.__module__, function.__qualname__)
-        self.code.append(function)
         cells = function.__closure__ or ()
+        enclosed = [cell.cell_contents for cell in cells if _is_filled(cell)]
+        if _is_installed(function.__module__):
+            name = _installed(function.__module__, function.__qualname__)
+            # What a library has made for this call is known by what it was made of.
+            made = "<locals>" in function.__qualname__
+            return self._of_all("function", (name, enclosed)) if made else name
+        self.code.append(function)
         parts = (
             function.__qualname__,
             function.__code__,
             function.__defaults__,
             function.__kwdefaults__,
-            [cell.cell_contents for cell in cells if _is_filled(cell)],
-            _globals_of(function),
+            vars(function),
+            enclosed,
+            _read_by(function),
         )
         return self._of_all("function", parts)
 
@@ -267,19 +297,51 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-def _globals_of(function: types.FunctionType) -> dict[str, Any]:
-    names = sorted(set(_global_names(function.__code__)))
+def _read_by(function: types.FunctionType) -> dict[str, Any]:
+    """Name and value of the globals, members of modules and imports that it reads."""
+    codes = list(_codes_within(function.__code__))
+    names = sorted({name for code in codes for name in code.co_names})
     known = function.__globals__
-    return {name: known[name] for name in names if name in known}
+    read: dict[str, Any] = {}
+    for code in codes:
+        for instruction in dis.get_instructions(code):
+            name = instruction.argval
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in known:
+                read[name] = known[name]
+            if instruction.opname == "IMPORT_NAME":
+                read[f"import {name}"] = _imported(name, known.get("__package__"))
+    for name in list(read):
+        if isinstance(read[name], types.ModuleType):
+            read[name] = _members(read[name], names, seen=set())
+    return dict(sorted(read.items()))
 
 
-def _global_names(code: types.CodeType) -> Iterable[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield instruction.argval
+def _codes_within(code: types.CodeType) -> Iterable[types.CodeType]:
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _global_names(constant)
+            yield from _codes_within(constant)
+
+
+def _imported(name: str, package: str | None) -> types.ModuleType:
+    for candidate in (name, f"{package}.{name}" if package and name else package):
+        if candidate in sys.modules:
+            return sys.modules[candidate]
+    return importlib.import_module(name)
+
+
+def _members(module: types.ModuleType, names: list[str], seen: set[str]) -> Any:
+    """Give what can be read from a module by these names, submodules included."""
+    if _is_installed(module.__name__) or module.__name__ in seen:
+        return _installed(module.__name__, "")
+    seen.add(module.__name__)
+    members = {name: vars(module)[name] for name in names if name in vars(module)}
+    return {
+        name: _members(value, names, seen)
+        if isinstance(value, types.ModuleType)
+        else value
+        for name, value in members.items()
+    }
 
 
 def _is_installed(module_name: str | None) -> bool:
@@ -290,14 +352,20 @@ def _is_installed(module_name: str | None) -> bool:
         return False
     if module_name.partition(".")[0] == __name__.partition(".")[0]:
         return True
-    return _is_in_libraries(getattr(module, "__file__", None))
+    file = getattr(module, "__file__", None)
+    if file is None:
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        return origin in ("built-in", "frozen")
+    return _is_in_libraries(file)
 
 
 @functools.cache
-def _is_in_libraries(file: str | None) -> bool:
-    if file is None:
-        return True  # built into the interpreter
-    return any(Path(file).is_relative_to(folder) for folder in _WHERE_LIBRARIES_ARE)
+def _is_in_libraries(file: str) -> bool:
+    path = Path(file)
+    folders = {"site-packages", "dist-packages"}
+    return bool(folders.intersection(path.parts)) or path.is_relative_to(
+        _STANDARD_LIBRARY
+    )
 
 
 def _installed(module_name: str, qualname: str) -> str:
@@ -309,6 +377,9 @@ def _installed(module_name: str, qualname: str) -> str:
 def _version(package: str) -> str:
     module = sys.modules.get(package) or importlib.import_module(package)
     version = str(getattr(module, "__version__", ""))
+    if not version:
+        with suppress(metadata.PackageNotFoundError):
+            version = metadata.version(package)
     if package != __name__.partition(".")[0]:
         return version
     # One version stands for many states of a checkout that is worked on.

@@ -25,7 +25,7 @@ _FOLDER = "skbin_fits"
 
 
 def recall_or_train(
-    memory: Any, depends_on: Any, train: Callable[[], dict[str, Any]]
+    memory: Any, depends_on: Any, train: Callable[[], tuple[dict[str, Any], bool]]
 ) -> dict[str, Any]:
     """Give the state that a training leaves, from `memory` where it is kept there.
 
@@ -40,7 +40,8 @@ def recall_or_train(
     depends_on : object
         All that the training depends on.
     train : callable
-        Trains, and returns the state.
+        Trains, and returns the state and whether the training came to its end: what
+        was interrupted is not kept.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def recall_or_train(
     >>> from tempfile import TemporaryDirectory
     >>> def train():
     ...     print("training")
-    ...     return {"weight_": 1.5}
+    ...     return {"weight_": 1.5}, True
     >>> with TemporaryDirectory() as folder:
     ...     recall_or_train(folder, {"lr": 0.1}, train)
     ...     recall_or_train(folder, {"lr": 0.1}, train)
@@ -66,14 +67,14 @@ def recall_or_train(
         memory = check_memory(memory)
     except OSError as error:
         _warn_that_nothing_is_kept(error)
-        return train()
+        return train()[0]
     if memory.location is None:
-        return train()
+        return train()[0]
     try:
         fingerprint = Fingerprint(depends_on)
-    except TypeError as error:
+    except Exception as error:  # code and objects of a user may raise anything
         _warn_that_nothing_is_kept(error)
-        return train()
+        return train()[0]
     return _Shelf(memory, fingerprint).recall_or(train)
 
 
@@ -86,7 +87,9 @@ class _Shelf:
         self.code = fingerprint.code
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
 
-    def recall_or(self, train: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def recall_or(
+        self, train: Callable[[], tuple[dict[str, Any], bool]]
+    ) -> dict[str, Any]:
         lock = FileLock(self.lock_file)
         try:
             self.lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,13 +99,14 @@ class _Shelf:
             if state is not None:
                 return state
             _warn_that_nothing_is_kept(error)
-            return train()
+            return train()[0]
         try:
             state = self._recall()
             if state is not None:
                 return state
-            state = train()
-            self._keep(state)
+            state, is_complete = train()
+            if is_complete:
+                self._keep(state)
             return state
         finally:
             lock.release()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch import nn
@@ -82,7 +82,19 @@ class LogitNet(ParameterNet):
                 is not getattr(Callback, method_name, None)
             ]
         for callback in self._listeners[method_name]:
-            getattr(callback, method_name)(self, **cb_kwargs)
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                # skorch lets callbacks end a training as Ctrl-C does.
+                self._was_interrupted = not isinstance(callback, EarlyStopping)
+                raise
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train, and note whether something but early stopping ended it; see skorch."""
+        self._was_interrupted = True
+        super().fit_loop(X, y, epochs, **fit_params)
+        self._was_interrupted = False
+        return self
 
     def _set_training(self, training=True):
         # Walking through all layers at each step costs more than some of the layers.

@@ -51,6 +51,8 @@ def read_rows(
     """
     y_true, score = column_or_1d(y_true), column_or_1d(y_score).astype(np.float64)
     check_consistent_length(y_true, score)
+    if not len(score):
+        raise ValueError("A choice needs scores, got 0 samples.")
     y = find_labels(y_true, pos_label).encode(y_true).astype(np.int64)
     if not np.isfinite(score).all():
         raise ValueError("y_score must be finite, got NaN or infinity.")
@@ -128,6 +130,8 @@ class Curve(NamedTuple):
         """Index of the best cutoff within the limits, or of the nearest to them."""
         nearest = self.shortage <= max(float(self.shortage.min()), 0.0)
         values = np.where(nearest, self.values, -np.inf)
+        if np.isnan(values[nearest]).all():
+            raise ValueError("The metric is NaN at every cutoff that is allowed.")
         best = np.nanmax(values)
         # Of equal ones the first; sums in another order may differ by rounding.
         return int(np.argmax(values >= best - _ROUNDING * abs(best)))
@@ -151,6 +155,8 @@ class Objective:
         Whether the expected cost is minimised in place of the metric.
     highest_cutoff : float
         1 for probabilities, infinity for logits.
+    score_type : dtype, default=float64
+        Type of the scores that the user gave.
     """
 
     def __init__(
@@ -160,7 +166,9 @@ class Objective:
         *,
         by_cost: bool,
         highest_cutoff: float,
+        score_type: Any = np.float64,
     ) -> None:
+        self.score_type = np.dtype(score_type)
         self.limits = limits
         self.highest_cutoff = highest_cutoff
         self.by_cost = by_cost
@@ -185,7 +193,9 @@ class Objective:
         )
         # Differences of sums of weights may fall below 0 by rounding.
         tn, fp, fn, tp = (np.maximum(count, 0.0) for count in counts)
-        above_all = np.nextafter(thresholds[0], np.inf)
+        # In the type of the scores, or a comparison would round it down to them.
+        highest = thresholds[0].astype(self.score_type)
+        above_all = float(np.nextafter(highest, self.score_type.type(np.inf)))
         if above_all <= self.highest_cutoff:
             thresholds = np.r_[above_all, thresholds]
             tn, fp = np.r_[tn[0] + fp[0], tn], np.r_[0.0, fp]
@@ -220,7 +230,9 @@ class Objective:
         }
         for name, limit in self.limits.items():
             wanted = -limit if name.startswith("alarms") else limit
-            shortage = np.maximum(shortage, wanted - reached[name])
+            missed = wanted - reached[name]
+            missed[missed <= _ROUNDING * max(limit, 1)] = 0.0
+            shortage = np.maximum(shortage, missed)
         return shortage
 
     def what_is_nearest(self, curve: Curve) -> str:

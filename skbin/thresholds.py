@@ -186,6 +186,7 @@ def select_threshold(
         {name: value for name, value in limits.items() if value is not None},
         by_cost=cost_matrix is not None,
         highest_cutoff=1 if scale == "probability" else np.inf,
+        score_type=_float_type(y_score),
     )
     curve = objective.curve(rows)
     if not curve.is_allowed.any():
@@ -213,3 +214,8 @@ def select_threshold(
         value_interval=(float(intervals[0, 1]), float(intervals[1, 1])),
         confidence_level=confidence_level,
     )
+
+
+def _float_type(y_score: ArrayLike) -> Any:
+    dtype = np.asarray(y_score).dtype
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)

@@ -1,10 +1,12 @@
 """What counts as the same training, and what does not."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
 import textwrap
+import types
 from functools import partial
 
 import cloudpickle
@@ -97,6 +99,14 @@ VALUES = [
     network(helper="3 * x"),
     network(constant="2.0"),
     slice(0, 1),
+    {0: 1.0}.get,
+    {0: 0.5}.get,
+    [1, 2].__getitem__,
+    [1, 3].__getitem__,
+    math.log,
+    np.log,
+    torch.optim.swa_utils.get_ema_multi_avg_fn(0.9),
+    torch.optim.swa_utils.get_ema_multi_avg_fn(0.1),
     np.random.default_rng(0),
     np.random.default_rng(1),
 ]
@@ -213,3 +223,87 @@ def test_user_code_is_listed_in_one_order():
 def test_pickles_of_equal_parameters_have_equal_keys():
     callback = EarlyStopping(patience=3)
     assert key(pickle.loads(pickle.dumps(callback))) == key(callback)
+
+
+class Slotted:
+    __slots__ = ("rate",)
+
+    def __init__(self, rate):
+        self.rate = rate
+
+
+class Defaulting(dict):
+    def __missing__(self, key):
+        return 1
+
+
+class Rate(float):
+    def __call__(self, epoch):
+        return self / epoch
+
+
+def test_instances_of_a_users_classes_are_known_by_code_and_content():
+    values = [Slotted(1), Slotted(2), Defaulting(), Defaulting(a=1), {}, {"a": 1}]
+    values += [Rate(1.0), Rate(2.0), 1.0, 2.0]
+    assert len({key(value) for value in values}) == len(values)
+    assert key(Slotted(1)) == key(Slotted(1))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(x):\n    return x * helper.SCALE",
+        "def f(x):\n    return helper.inner(x)",
+        "def f(x):\n    return helper.sub.inner(x)",
+        "def f(x):\n    from helper_of_a_test import inner\n    return inner(x)",
+        "def f(x):\n    import helper_of_a_test as h\n    return h.SCALE * x",
+    ],
+)
+def test_what_a_module_of_the_user_holds_is_followed(source, monkeypatch):
+    def keyed(scale):
+        sub = types.ModuleType("helper_of_a_test_sub")
+        exec(f"def inner(x):\n    return x + {scale}", vars(sub))
+        helper = types.ModuleType("helper_of_a_test")
+        helper.SCALE, helper.inner, helper.sub = scale, sub.inner, sub
+        monkeypatch.setitem(sys.modules, "helper_of_a_test", helper)
+        monkeypatch.setitem(sys.modules, "helper_of_a_test_sub", sub)
+        return key(defined(source, name="f", helper=helper))
+
+    assert keyed(1) == keyed(1)
+    assert keyed(1) != keyed(2)
+
+
+def test_attributes_of_a_function_and_the_default_type_count():
+    function = defined("def f(x):\n    return x", name="f")
+    before = key(function)
+    function.kind = 1
+    assert key(function) != before
+    before = key(1)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert key(1) != before
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_users_dataclass_has_a_key():
+    source = """
+    import dataclasses
+
+    @dataclasses.dataclass
+    class Thing:
+        width: int = {width}
+    """
+    first, second = (defined(source.format(width=width)) for width in (1, 2))
+    assert key(first()) != key(second())
+    assert key(first()) == key(first(1))
+
+
+def test_a_generator_of_torch_is_known_by_its_state():
+    keys = {key(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)}
+    assert len(keys) == 2
+
+
+def test_a_ufunc_of_the_user_is_refused():
+    with pytest.raises(TypeError, match="cannot be told apart"):
+        Fingerprint(np.frompyfunc(lambda x: x, 1, 1))

@@ -577,3 +577,69 @@ def test_what_cannot_be_told_apart_trains_with_a_warning(net, data, trainings):
 def test_a_memory_that_is_none_is_refused(net, data):
     with pytest.raises(ValueError, match="memory"):
         net.set_params(memory=3).fit(*data)
+
+
+class StopAt(Callback):
+    """Ends a training from outside of skorch's knowledge, as Ctrl-C does."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch and os.environ.get("PRESSED"):
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_is_not_kept(net, data, trainings, monkeypatch):
+    net.set_params(callbacks=[*net.callbacks, ("stop", StopAt(1))])
+    monkeypatch.setenv("PRESSED", "1")
+    assert len(clone(net).fit(*data).history) == 1
+    monkeypatch.delenv("PRESSED")
+    assert len(clone(net).fit(*data).history) == 2
+    assert len(trainings) == 2
+
+
+def test_early_stopping_is_kept(net, data, trainings):
+    stop = EarlyStopping(patience=1, threshold=10, threshold_mode="abs")
+    net.set_params(
+        callbacks=[*net.callbacks, ("stop", stop)],
+        train_split=ValidSplit(5, stratified=True),
+        max_epochs=20,
+    )
+    first, second = clone(net).fit(*data), clone(net).fit(*data)
+    assert len(first.history) == len(second.history) < 20
+    assert len(trainings) == 1
+
+
+def test_what_a_callback_of_scikit_learn_has_stopped_is_not_kept(net, data, trainings):
+    class Stop:
+        def setup(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "epoch 1"
+
+        def teardown(self, estimator, context): ...
+
+    assert len(clone(net).set_callbacks(Stop()).fit(*data).history) == 1
+    assert len(clone(net).fit(*data).history) == 2
+
+
+def test_an_estimator_that_was_fitted_before_keeps_a_whole_entry(net, data, trainings):
+    net.set_params(memory=None).fit(*data)
+    memory = str(Path(trainings.file).parent / "memory")
+    net.set_params(memory=memory, lr=0.01).fit(*data)
+    recalled = clone(net).fit(*data)
+    assert len(trainings) == 2
+    assert_array_equal(recalled.predict_proba(data[0]), net.predict_proba(data[0]))
+    assert vars(recalled).keys() == vars(net).keys()
+
+
+def test_what_breaks_the_fingerprint_trains_with_a_warning(net, data, trainings):
+    lazy = nn.Sequential(nn.LazyLinear(1))
+    net = BinaryNetClassifier(lazy, max_epochs=1, memory=net.memory)
+    with (
+        pytest.warns(UserWarning, match="memory cannot be used"),
+        warnings.catch_warnings(),
+    ):
+        net.fit(*data)
+    assert net.predict(data[0]).shape == (200,)

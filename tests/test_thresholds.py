@@ -353,3 +353,37 @@ def test_bad_input_is_refused_with_a_word(change, message):
     arguments = {"y_true": [0, 1, 0], "y_score": [0.1, 0.9, 0.3], **change}
     with pytest.raises(ValueError, match=message):
         select_threshold(**arguments)
+
+
+def test_single_precision_scores_can_be_cut_above_all():
+    score = np.array([0.2, 0.9, 0.1, 0.3], dtype=np.float32)
+    choice = choose([0, 0, 0, 1], score, cost_matrix=[[0, 5], [1, 0]])
+    assert choice.value == 0.25
+    assert not (score >= choice.threshold).any()
+
+
+def test_a_limit_that_is_just_reached_is_kept():
+    choice = choose(
+        np.arange(10) % 2,
+        np.linspace(0.95, 0.5, 10),
+        "recall",
+        sample_weight=np.full(10, 0.1),
+        max_alarms_per_1000=300,
+    )
+    assert choice.threshold == pytest.approx(0.85)
+
+
+def test_a_metric_that_is_never_a_number_is_refused():
+    with pytest.raises(ValueError, match="NaN at every cutoff"):
+        choose([0, 1], [0.1, 0.9], lambda y_true, y_pred: np.nan)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "neg_brier_score"])
+def test_a_metric_of_probabilities_is_refused(metric):
+    with pytest.raises(ValueError, match=f"{metric}.*needs probabilities"):
+        choose([0, 1], [0.1, 0.9], metric)
+
+
+def test_no_samples_are_refused():
+    with pytest.raises(ValueError, match="0 sample"):
+        choose([], [])
