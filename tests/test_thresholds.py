@@ -364,7 +364,7 @@ def test_single_precision_scores_can_be_cut_above_all():
 
 def test_a_limit_that_is_just_reached_is_kept():
     choice = choose(
-        np.arange(10) % 2,
+        np.arange(1, 11) % 2,
         np.linspace(0.95, 0.5, 10),
         "recall",
         sample_weight=np.full(10, 0.1),
