@@ -140,6 +140,18 @@ class _Echo(ClassifierMixin, BaseEstimator):
         return X
 
 
+def _refusing_weights(metric: Callable[..., float]) -> Callable[..., float]:
+    def score(y_true: Any, y_pred: Any, **weight: Any) -> float:
+        if weight:
+            raise ValueError(
+                f"sample_weight was given, but {metric!r} takes none. Leave it out, or "
+                "give the metric a parameter sample_weight."
+            )
+        return metric(y_true, y_pred)
+
+    return score
+
+
 def from_decisions(metric: Any) -> Callable[..., float]:
     """Turn any metric into a function of decisions.
 
@@ -159,8 +171,11 @@ def from_decisions(metric: Any) -> Callable[..., float]:
     0.5
     """
     scorer = metrics.get_scorer(metric) if isinstance(metric, str) else metric
-    if "estimator" not in inspect.signature(scorer).parameters:
-        return scorer
+    parameters = inspect.signature(scorer).parameters
+    if "estimator" not in parameters:
+        takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+        takes_weights = takes_any or "sample_weight" in parameters
+        return scorer if takes_weights else _refusing_weights(scorer)
 
     def score(y_true: Any, y_pred: Any, **weight: Any) -> float:
         try:

@@ -387,3 +387,11 @@ def test_a_metric_of_probabilities_is_refused(metric):
 def test_no_samples_are_refused():
     with pytest.raises(ValueError, match="0 sample"):
         choose([], [])
+
+
+def test_weights_for_a_metric_that_takes_none_are_refused():
+    def metric(y_true, y_pred):
+        return np.mean(y_true == y_pred)
+
+    with pytest.raises(ValueError, match="takes none"):
+        choose([0, 1, 1], [0.1, 0.9, 0.8], metric, sample_weight=[1, 2, 3])
