@@ -49,6 +49,11 @@ def read_rows(
     ValueError
         For unusable input.
     """
+    if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
+        raise ValueError(
+            "y_score must be 1d, the score of the positive class, but got an array of "
+            f"shape {np.shape(y_score)}. Pass one column, as predict_proba(X)[:, 1]."
+        )
     y_true, score = column_or_1d(y_true), column_or_1d(y_score).astype(np.float64)
     check_consistent_length(y_true, score)
     if not len(score):
