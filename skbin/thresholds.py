@@ -122,7 +122,7 @@ def select_threshold(
         :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
         (n_samples,), such as the amounts that are lost with missed frauds.
     min_precision, min_recall : float in [0, 1], default=None
-        Only cutoffs that reach this.
+        Only cutoffs that reach this, to rounding.
     max_alarms_per_1000 : float, default=None
         Only cutoffs at which at most so many of 1,000 samples are called positive.
     sample_weight : array-like of shape (n_samples,), default=None

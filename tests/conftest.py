@@ -5,10 +5,11 @@ from hypothesis import settings
 from sklearn.datasets import make_classification
 from sklearn.preprocessing import StandardScaler
 
-# Machines are noisy: how long an example takes says nothing about a law.
-settings.register_profile("skbin", deadline=None)
+# Machines are noisy: how long an example takes says nothing about a law. The same
+# examples in each run; others with `pytest --hypothesis-profile=explore`.
+settings.register_profile("skbin", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("skbin")
-
 
 mpl.use("agg")  # tests have no screen
 

@@ -176,10 +176,11 @@ def test_right_probabilities_give_the_cutoff_of_theory():
         ("recall", "max_alarms_per_1000", lambda y, y_pred: 1000 * y_pred.mean()),
     ],
 )
-@given(data=scored(), level=st.floats(0, 1))
-def test_limits_are_kept(metric, limit, reached, data, level):
+@given(data=scored(), thousandths=st.integers(0, 1000))
+def test_limits_are_kept(metric, limit, reached, data, thousandths):
     y, score, _ = data
-    level = 1000 * level if limit.startswith("max") else level
+    # No level within rounding of a ratio of counts without being it.
+    level = thousandths if limit.startswith("max") else thousandths / 1000
 
     def allowed(y_pred):
         value = reached(y, y_pred)
