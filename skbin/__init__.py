@@ -1,13 +1,17 @@
 """Neural networks for a rare positive class, as scikit-learn classifiers."""
 
+from skbin.balanced_batches import BalancedBatches
 from skbin.classifier import BinaryNetClassifier
+from skbin.conv_net import ConvNet
+from skbin.dense_net import DenseNet
 from skbin.history_display import HistoryDisplay
-from skbin.networks import ConvNet, DenseNet, TextConvNet
 from skbin.text import TokenEncoder
+from skbin.text_conv_net import TextConvNet
 from skbin.threshold_display import ThresholdDisplay
 from skbin.thresholds import select_threshold
 
 __all__ = [
+    "BalancedBatches",
     "BinaryNetClassifier",
     "ConvNet",
     "DenseNet",

@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, IterableDataset, Subset
 # Above this many rows drawn for each row given, integer weights weigh the loss
 # instead: amounts of money are not counts of copies.
 _MOST_COPIES_ON_AVERAGE = 10
+_ROWS_SHOWN, _FEWEST_ROWS_SHOWN = 10_000, 100
+_VALUES_SHOWN = 10_000_000
 _VALUES_HASHED_AT_ONCE = 131_072  # they stay in the caches
 
 
@@ -262,6 +264,32 @@ def lives_in_memory(dataset: Any) -> bool:
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     return isinstance(dataset, TensorRows)
+
+
+def some_rows(dataset: Any) -> Any:
+    """Enough samples to tell how the data are distributed, evenly spread.
+
+    Parameters
+    ----------
+    dataset : torch Dataset
+        The samples.
+
+    Returns
+    -------
+    rows : torch.utils.data.Subset
+        Not more than there are.
+
+    Examples
+    --------
+    >>> len(some_rows(TensorRows(np.zeros((50_000, 2)))))
+    10000
+    """
+    n = min(len(dataset), _ROWS_SHOWN)
+    if lives_in_memory(dataset):
+        rows, _ = _resolve(dataset)
+        n_values = max(int(np.prod(rows.shape[1:])), 1)
+        n = min(n, max(_VALUES_SHOWN // n_values, _FEWEST_ROWS_SHOWN))
+    return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
 
 
 def iterate_batches(

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import IterableDataset
 
 from skbin.batches import TensorRows, iterate_batches
+from skbin.conv_net import ConvNet
 from skbin.devices import require_device
 from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
@@ -27,7 +28,6 @@ from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import resolve_pos_weight
 from skbin.net import LogitNet
-from skbin.networks import ConvNet
 from skbin.probability import (
     log_probability_columns,
     prior_shift,
@@ -35,6 +35,7 @@ from skbin.probability import (
 )
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
+from skbin.unequal_lengths import end_early, pad_signals, refuse_unequal_lengths
 
 # Attributes that belong to this estimator and this call of fit, beside parameters.
 _NOT_SET_BY_TRAINING = {
@@ -88,7 +89,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         of ``iterator_valid__batch_size``, by default as large as caches like them.
     iterator_train, iterator_valid : callable, default=iterate_batches
         Makes the iterator over batches from the dataset: slices of tensors if it is
-        in memory, else a ``DataLoader``. Training batches are shuffled unless
+        in memory, else a ``DataLoader``. For training `BalancedBatches` draws both
+        classes in a chosen ratio. Training batches are shuffled unless
         ``iterator_train__shuffle=False``.
     dataset : class, default=TensorRows
         Holds samples and targets.
@@ -120,7 +122,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     prior : None, "train" or float in (0, 1), default=None
         What probabilities refer to. None: the sigmoid of the logit as trained, which
         `pos_weight` and resampling have shifted. "train": the shift by `pos_weight`
-        is undone. A number: a population with this share of positives.
+        and `BalancedBatches` is undone. A number: a population with this share of
+        positives.
     pos_label : object, default=None
         The label of the positive class. None: ``classes_[1]``.
     memory : str, os.PathLike, joblib.Memory or None, default=None
@@ -148,6 +151,9 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         Size of the second axis of X. For arrays only.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if X was a DataFrame with string columns.
+    batch_prior_ : float
+        Share of positives in the batches that were trained on: `train_prior_`, or what
+        `BalancedBatches` draws.
     module_, criterion_, optimizer_, callbacks_ : object
         skorch's parts.
     history : skorch.history.History
@@ -207,7 +213,6 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
 
     _labels: BinaryLabels
     _class_totals: NDArray[Any]
-    pos_weight_: float
 
     def __init__(
         self,
@@ -320,8 +325,11 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features) or array of \
-shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
-            The samples. A dict or Dataset goes through skorch's own path.
+shape (n_samples, n_channels, length), list of arrays of shape (n_channels, length), \
+dict of arrays, or torch Dataset
+            The samples. Signals may differ in length: as a list, as a masked array, or
+            with NaN after each signal's end. A dict or Dataset goes through skorch's
+            own path.
         y : array-like of shape (n_samples,)
             Two classes. For a Dataset the targets, 0 and 1, come from it; then `y`
             is only needed for a stratified split, "balanced" or a numeric prior.
@@ -421,7 +429,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
                 if fresh:
                     self.initialized_ = False
                     self.initialize()
-                    self._begin_at_base_rate()
+                    self._is_new = True
                 self._set_pos_weight()
                 data = X if _goes_through_skorch(X) else self._rows(X, target, weight)
                 # skorch's fit is initialize and partial_fit.
@@ -432,12 +440,6 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
         others = _NOT_SET_BY_TRAINING | self.get_params(deep=False).keys()
         state = {k: v for k, v in vars(self).items() if k not in others}
         return state, not self._was_interrupted
-
-    def _begin_at_base_rate(self) -> None:
-        """Let a new network give every row the share of positives, as weighted."""
-        set_base_logit = getattr(self.module_, "set_base_logit", None)
-        if set_base_logit is not None and 0 < self.train_prior_ < 1:
-            set_base_logit(logit(self.train_prior_) + np.log(self.pos_weight_))
 
     @contextmanager
     def _inside_training(self) -> Iterator[None]:
@@ -478,6 +480,11 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
     def _validated(self, X, y="no_validation", *, reset):
         if isinstance(X, torch.Tensor):
             X = to_numpy(X)
+        seen = None if reset else self.__dict__.get("_input_shape")
+        X = pad_signals(X, least_length=seen[-1] if seen and len(seen) == 3 else 0)
+        of_unequal_lengths = end_early(X)
+        if of_unequal_lengths:
+            refuse_unequal_lengths(self.module)
         return validate_data(
             self,
             X,
@@ -486,6 +493,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             accept_sparse="csr",
             dtype=[np.float32, np.int64, np.int32],
             allow_nd=True,
+            ensure_all_finite=not of_unequal_lengths,
         )
 
     def _find_labels(self, y, classes) -> BinaryLabels:
@@ -511,7 +519,7 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
             warn_if_positive_is_frequent(labels, *totals, stacklevel=stacklevel)
         self._labels = labels
         self._class_totals = totals
-        self.train_prior_ = float(totals[1] / totals.sum())
+        self.train_prior_ = self.batch_prior_ = float(totals[1] / totals.sum())
         self.pos_weight_ = pos_weight
 
     def _resolved_pos_weight(self, labels, negative, positive) -> float:
@@ -675,7 +683,10 @@ shape (n_samples, n_channels, length), dict of arrays, or torch Dataset
                 "Pass y to fit beside the Dataset."
             )
         return prior_shift(
-            self.prior, pos_weight=self.pos_weight_, train_prior=self.train_prior_
+            self.prior,
+            pos_weight=self.pos_weight_,
+            train_prior=self.train_prior_,
+            batch_prior=self.batch_prior_,
         )
 
 

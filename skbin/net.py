@@ -5,18 +5,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import logit
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.history import History
-from skorch.utils import TeeGenerator
+from skorch.utils import TeeGenerator, to_device
 from torch import nn
-from torch.utils.data import Subset
+from torch.utils.data import IterableDataset, Subset
 
+from skbin.balanced_batches import BalancedBatches
 from skbin.batches import (
     TensorBatches,
     TensorRows,
     iterate_batches,
     lives_in_memory,
+    some_rows,
 )
 from skbin.fit_tasks import EpochTasks
 from skbin.heads import positive_logit, refuse_squashed, single_output
@@ -39,11 +42,13 @@ class LogitNet(ParameterNet):
     """The steps of skorch's training loop that we change, each in its own method.
 
     Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
-    It also sets what the steps read: ``pos_weight_``, ``_input_shape``,
-    ``_largest_id``, ``_seed`` and ``_is_training``.
+    It also sets what the steps read: ``pos_weight_``, ``batch_prior_``,
+    ``_input_shape``, ``_largest_id``, ``_seed``, ``_is_new`` and ``_is_training``.
     """
 
     pos_weight: Any = None
+    pos_weight_: float
+    batch_prior_: float
 
     @property
     def _default_callbacks(self):
@@ -88,6 +93,28 @@ class LogitNet(ParameterNet):
                 # skorch lets callbacks end a training as Ctrl-C does.
                 self._was_interrupted = not isinstance(callback, EarlyStopping)
                 raise
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Let a new network begin where the data are; see skorch."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        module: Any = self.module_
+        if self.__dict__.pop("_is_new", False):
+            self._begin_at_base_rate(module)
+        if not getattr(module, "wants_input_scale", False):
+            return
+        if isinstance(dataset_train, IterableDataset):
+            return  # what is read from a stream once may not come again
+        rows = self.get_iterator(some_rows(dataset_train), training=False)
+        batches = [X for X, _ in rows]
+        if isinstance(batches[0], torch.Tensor):
+            module.learn_input_scale(to_device(torch.cat(batches), self.device))
+
+    def _begin_at_base_rate(self, module) -> None:
+        """Let the network give every row the share of positives, as weighted."""
+        set_base_logit = getattr(module, "set_base_logit", None)
+        is_users = isinstance(self.module, nn.Module)
+        if set_base_logit and not is_users and 0 < self.batch_prior_ < 1:
+            set_base_logit(logit(self.batch_prior_) + np.log(self.pos_weight_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train, and note whether something but early stopping ended it; see skorch."""
@@ -294,7 +321,7 @@ class LogitNet(ParameterNet):
 
     def _shuffles_training(self) -> bool:
         shuffle = self.get_params_for("iterator_train").get("shuffle", True)
-        return self.iterator_train is iterate_batches and shuffle
+        return self.iterator_train in (iterate_batches, BalancedBatches) and shuffle
 
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch.
@@ -313,8 +340,12 @@ class LogitNet(ParameterNet):
         prefix = "iterator_train" if training else "iterator_valid"
         iterator = getattr(self, prefix)
         if iterator is not iterate_batches:
-            _refuse_lost_weights(dataset, prefix)
-            return super().get_iterator(dataset, training=training)
+            if iterator is not BalancedBatches:
+                _refuse_lost_weights(dataset, prefix)
+            batches = super().get_iterator(dataset, training=training)
+            if training and isinstance(batches, BalancedBatches):
+                self.batch_prior_ = batches.positive_share
+            return batches
         of_iterator = self.get_params_for(prefix)
         kwargs = {"batch_size": self.batch_size, **of_iterator}
         if training:

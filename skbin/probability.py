@@ -58,29 +58,37 @@ def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
 
 
 def prior_shift(
-    prior: float | str | None, *, pos_weight: float, train_prior: float
+    prior: float | str | None,
+    *,
+    pos_weight: float,
+    train_prior: float,
+    batch_prior: float | None = None,
 ) -> float:
     """Compute what to add to a trained logit so that it refers to `prior`.
 
     Training with ``pos_weight=w`` adds ``log(w)`` to every logit, as a share of
     positives that is ``w`` times too large in odds would. Bayes' rule takes both
-    away and puts the prior of the population in their place [1]_, [2]_.
+    away and puts the prior of the population in their place [1]_, [2]_. Batches that
+    draw positives more often count as data with that share.
 
     Parameters
     ----------
     prior : None, "train" or float in (0, 1)
-        None: leave the logit as it was trained. "train": undo `pos_weight`, so
-        that probabilities match the data that was fitted. A number: match a
-        population with this share of positives.
+        None: leave the logit as it was trained. "train": undo `pos_weight` and what
+        batches drew, so that probabilities match the data that was fitted. A number:
+        match a population with this share of positives.
     pos_weight : float
         Weight of the positive class in the loss.
     train_prior : float in (0, 1)
         Share of positives in the data that was fitted.
+    batch_prior : float in (0, 1), default=None
+        Share of positives in the batches. None: `train_prior`.
 
     Returns
     -------
     shift : float
-        ``0``, ``-log(w)`` or ``-log(w) - logit(train_prior) + logit(prior)``.
+        ``0``, or ``-log(w) - logit(batch_prior) + logit(prior)``, where "train" stands
+        for `train_prior`.
 
     References
     ----------
@@ -98,6 +106,9 @@ def prior_shift(
     if prior is None:
         return 0.0
     undo_weight = -float(np.log(pos_weight))
+    drawn = train_prior if batch_prior is None else batch_prior
     if prior == "train":
+        prior = train_prior
+    if np.isnan(drawn):  # a Dataset that tells no share
         return undo_weight
-    return float(undo_weight - logit(train_prior) + logit(prior))
+    return float(logit(prior) - logit(drawn)) + undo_weight

@@ -1,6 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from sklearn.datasets import make_classification
 from sklearn.preprocessing import StandardScaler
@@ -12,6 +13,7 @@ settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("skbin")
 
 mpl.use("agg")  # tests have no screen
+torch.set_num_threads(1)  # in networks this small a second thread only waits
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def test_conv_net_reads_two_axes_as_one_channel():
 @pytest.mark.parametrize("width", [1, 3, 16, 17, 40, 1.0, 0.5])
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_each_width_is_the_plain_convolution_with_max_over_time(width, n_channels):
-    net = ConvNet(n_channels, 40, num_filters=5, kernel_sizes=(width,))
+    net = ConvNet(n_channels, 40, num_blocks=0, num_filters=5, kernel_sizes=(width,))
     (convolution,) = net.convolutions
     X = torch.randn(6, n_channels, 40)
     pooled = []
@@ -36,7 +36,7 @@ def test_each_width_is_the_plain_convolution_with_max_over_time(width, n_channel
 
 
 def test_each_width_may_have_its_own_number_of_filters():
-    net = ConvNet(1, 20, num_filters=(4, 6), kernel_sizes=(2, 3))
+    net = ConvNet(1, 20, num_blocks=0, num_filters=(4, 6), kernel_sizes=(2, 3))
     assert [c.out_channels for c in net.convolutions] == [4, 6]
     assert net.head[0].num_features == 10
 
@@ -74,8 +74,8 @@ class WantsFeatures(nn.Module):
 @pytest.mark.parametrize(
     ("module", "shape", "expected"),
     [
-        (ConvNet, (9, 20), {"n_channels": 1, "length": 20}),
-        (ConvNet, (9, 4, 20), {"n_channels": 4, "length": 20}),
+        (ConvNet, (9, 20), {"n_channels": 1, "length": 20, "has_channels": False}),
+        (ConvNet, (9, 4, 20), {"n_channels": 4, "length": 20, "has_channels": True}),
         (DenseNet, (9, 4, 20), {"n_features": 80}),
         (WantsFeatures, (9, 4), {"n_features": 4}),
         (nn.Identity, (9, 4), {}),

@@ -2,12 +2,24 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_matrix
 from scipy.special import logit
+from sklearn.metrics import average_precision_score
 from skorch.callbacks import Callback, LRScheduler
+from skorch.dataset import ValidSplit
 from torch import nn
+from torch.utils.data import Subset
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
+from skbin import (
+    BalancedBatches,
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    TextConvNet,
+)
+from skbin.batches import TensorRows, some_rows
 
 
 class RecordRates(Callback):
@@ -66,26 +78,123 @@ def test_the_rate_is_constant_on_request(rare):
     assert_allclose(rates_of(net), 0.01)
 
 
+class RecordFirstBias(Callback):
+    """Remember the bias of the output, the last parameter, before the first step."""
+
+    def initialize(self):
+        self.bias = None
+        return self
+
+    def on_batch_begin(self, net, **kwargs):
+        if self.bias is None:
+            *_, bias = net.module_.parameters()
+            self.bias = bias.item()
+
+
+def first_bias(net):
+    return dict(net.callbacks_)["record"].bias
+
+
+def make_recording_net(*args, **params):
+    return make_net(*args, callbacks=[("record", RecordFirstBias())], **params)
+
+
 @pytest.mark.parametrize("pos_weight", [None, "balanced", 3.0])
 @pytest.mark.parametrize("module", [ConvNet, DenseNet, TextConvNet])
 def test_a_new_network_begins_at_the_weighted_base_rate(rare, module, pos_weight):
     X, y = rare
     X = (X > 0).astype(int) + 1 if module is TextConvNet else X
-    net = make_net(module, pos_weight=pos_weight, max_epochs=0).fit(X, y)
-    *_, bias = net.module_.parameters()
+    net = make_recording_net(module, pos_weight=pos_weight, max_epochs=1).fit(X, y)
     expected = logit(y.mean()) + np.log(net.pos_weight_)
-    assert bias.item() == pytest.approx(expected, abs=1e-6)
+    assert first_bias(net) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_network_of_the_user_begins_as_it_was_made(rare):
-    network = nn.Linear(rare[0].shape[1], 1)
-    net = make_net(network, max_epochs=0).fit(*rare)
-    assert net.module_.bias.item() == network.bias.item()
+def test_with_balanced_batches_it_begins_at_the_share_that_they_draw(rare):
+    net = make_recording_net(iterator_train=BalancedBatches, max_epochs=1).fit(*rare)
+    assert first_bias(net) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("network", [nn.Linear(8, 1), DenseNet(8)])
+def test_a_network_of_the_user_begins_as_it_was_made(rare, network):
+    net = make_recording_net(network, max_epochs=1).fit(*rare)
+    *_, bias = network.parameters()
+    assert first_bias(net) == bias.item()
 
 
 def test_partial_fit_does_not_set_the_bias_again(rare):
     net = make_net(DenseNet).fit(*rare)
     *_, bias = net.module_.parameters()
     trained = bias.item()
-    net.set_params(max_epochs=0).partial_fit(*rare)
-    assert bias.item() == trained
+    net.set_params(callbacks=[("record", RecordFirstBias())], max_epochs=1)
+    net.initialize_callbacks().partial_fit(*rare)
+    assert first_bias(net) == trained
+
+
+# ---- the scale of the inputs
+
+
+@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+def test_the_unit_of_a_column_does_not_matter(rare, module):
+    X, y = rare
+    units = 2.0 ** np.arange(-20, 20, 5)  # exact in floating point
+    # Else rows are shuffled by what they hold.
+    settings = {"iterator_train__shuffle": False}
+    plain = make_net(module, **settings).fit(X, y).predict_proba(X)
+    scaled = make_net(module, **settings).fit(units * X, y).predict_proba(units * X)
+    assert_allclose(scaled, plain, rtol=1e-4)
+
+
+@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+def test_raw_columns_are_learnt_without_a_scaler(rare, module):
+    X, y = rare
+    X = 1e4 + 100 * X
+    net = make_net(module, max_epochs=100).fit(X[:200], y[:200])
+    assert average_precision_score(y[200:], net.predict_proba(X[200:])[:, 1]) > 0.8
+
+
+def test_one_value_far_out_does_not_rule_the_others(rare):
+    X, y = rare
+    X = X.copy()
+    X[0, 0] = 1e9
+    net = make_net(DenseNet, max_epochs=100).fit(X, y)
+    assert average_precision_score(y, net.predict_proba(X)[:, 1]) > 0.9
+
+
+def test_each_column_is_embedded_but_wide_tables_are_not():
+    assert DenseNet(256).layers[0].in_features == 256 * 8
+    assert DenseNet(257).layers[0].in_features == 257
+    assert DenseNet(30, n_bins=0).layers[0].in_features == 30
+    assert DenseNet(30, n_bins=4, embedding_dim=3).layers[0].in_features == 90
+
+
+def test_the_scale_is_learnt_from_training_rows_alone(rare):
+    X, y = rare
+    split = ValidSplit(3, stratified=True)
+    net = make_net(module__num_blocks=0, train_split=split).fit(X, y)
+    n_train = sum(net.history[0, "batches", :, "train_batch_size"])
+    assert n_train == 200
+    assert not np.allclose(net.module_.input_scale.center, np.median(X, axis=0))
+
+
+def test_a_scale_that_is_known_stays(rare):
+    X, y = rare
+    net = make_net(DenseNet).fit(X, y)
+    center = net.module_.input_scale.scale.center.clone()
+    net.partial_fit(X + 5, y)
+    assert torch.equal(net.module_.input_scale.scale.center, center)
+    fine_tuned = make_net(net.module_).fit(X + 5, y)
+    assert torch.equal(fine_tuned.module_.input_scale.scale.center, center)
+
+
+def test_a_large_table_is_shown_in_part():
+    rows = TensorRows(np.zeros((1000, 50_000), dtype=np.float32), np.zeros(1000))
+    assert len(some_rows(rows)) == 200
+    assert len(some_rows(Subset(rows, [1, 2, 3]))) == 3
+
+
+def test_sparse_columns_are_scaled_as_dense_ones(rare):
+    X, y = rare
+    X = np.where(X > 1, 1000 * X, 0)
+    dense = make_net(DenseNet).fit(X, y).predict_proba(X)
+    sparse = make_net(DenseNet).fit(csr_matrix(X), y).predict_proba(csr_matrix(X))
+    np.testing.assert_array_equal(dense, sparse)

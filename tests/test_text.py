@@ -148,7 +148,7 @@ def test_padding_never_changes_a_prediction(kernel_sizes):
 
 def test_padding_never_changes_training():
     ids = torch.randint(1, 30, (6, 5))
-    nets = [TextConvNet(vocab_size=30, dropout=0.0) for _ in range(2)]
+    nets = [TextConvNet(30, dropout=0.0, word_dropout=0.0) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     outputs = [nets[0](ids), nets[1](torch.nn.functional.pad(ids, (0, 9)))]
     assert torch.equal(*outputs)
@@ -192,7 +192,7 @@ def messages():
 
 
 def make_net(**params):
-    settings = {"max_epochs": 4, "random_state": 0, **params}
+    settings = {"max_epochs": 12, "random_state": 0, **params}
     return BinaryNetClassifier(TextConvNet, **settings)
 
 

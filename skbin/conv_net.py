@@ -1,0 +1,155 @@
+"""The network for signals and rows of numbers: `ConvNet`."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skbin.column_scale import ChannelScale, ColumnScale, KnowsInputScale
+from skbin.kernels import filters_of_each_width, kernel_width
+from skbin.output_layers import BaseLogit, OutputLayers
+from skbin.residual_blocks import ResidualBlocks
+
+# One matrix product over unfolded windows is faster than Conv1d on a CPU, but holds
+# each input value once for each step of the width.
+_WIDEST_UNFOLDED = 16
+_BLOCKS_FOR_SIGNALS = 3
+
+
+class ConvNet(KnowsInputScale, BaseLogit):
+    """Convolutions of several widths, residual blocks for signals, and an FC head.
+
+    Each width slides `num_filters` detectors over the input and keeps the strongest
+    response of each, wherever it was [1]_. A width of ``1.0`` covers the whole input
+    and thereby sees positions: with it the network also learns tables, in which a
+    column's place is its meaning. For signals, arrays of three dimensions, a deeper
+    branch of residual blocks [2]_ adds what shapes there are on average.
+
+    Signals may differ in length: NaN stands where a signal has ended.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the input. `BinaryNetClassifier` sets it from the data.
+    length : int
+        Steps (or columns) of the input. `BinaryNetClassifier` sets it from the data.
+        Inputs of another length work too, unless they are columns.
+    has_channels : bool, default=True
+        Whether the input are signals, ``(n, n_channels, length)``, and not rows of
+        numbers. Rows are scaled by column, signals by channel. `BinaryNetClassifier`
+        sets it from the data.
+    num_blocks : int, default=None
+        Residual blocks. None: 3 for signals, 0 for rows. 0 is the shallow network.
+    block_filters : int, default=16
+        Filters in the first block; the others have twice as many.
+    num_filters : int or sequence of int, default=32
+        Number of filters, for each width or for each its own.
+    kernel_sizes : sequence of int or float, default=(3, 5, 1.0)
+        Widths of the filters: an int is a number of steps, a float in (0, 1] is a
+        share of `length`. Inputs shorter than a kernel are padded with zeros.
+    hidden_units : int, default=64
+        Width of the FC layer.
+    dropout : float, default=0.2
+        Share of the hidden units that are dropped while training.
+
+    References
+    ----------
+    .. [1] Kim, "Convolutional neural networks for sentence classification",
+       EMNLP 2014.
+    .. [2] Wang, Yan and Oates, "Time series classification from scratch with deep
+       neural networks: a strong baseline", IJCNN 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skbin import ConvNet
+    >>> net = ConvNet(n_channels=2, length=50)
+    >>> net(torch.zeros(8, 2, 50)).shape
+    torch.Size([8])
+    """
+
+    takes_unequal_lengths = True
+
+    def __init__(
+        self,
+        n_channels: int,
+        length: int,
+        has_channels: bool = True,
+        num_blocks: int | None = None,
+        block_filters: int = 16,
+        num_filters: int | Sequence[int] = 32,
+        kernel_sizes: Sequence[int | float] = (3, 5, 1.0),
+        hidden_units: int = 64,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if num_blocks is None:
+            num_blocks = _BLOCKS_FOR_SIGNALS if has_channels else 0
+        self.input_scale = (
+            ChannelScale(n_channels) if has_channels else ColumnScale(length)
+        )
+        widths = [kernel_width(kernel_size, length) for kernel_size in kernel_sizes]
+        filters = filters_of_each_width(num_filters, kernel_sizes)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(n_channels, n_filters, width)
+            for n_filters, width in zip(filters, widths, strict=True)
+        )
+        self.blocks = None
+        n_features = sum(filters)
+        if num_blocks:
+            self.blocks = ResidualBlocks(n_channels, num_blocks, block_filters)
+            n_features += self.blocks.n_outputs
+        self.head = OutputLayers(n_features, hidden_units, dropout)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute one logit for each sample.
+
+        Parameters
+        ----------
+        X : tensor of shape (n, length) or (n, n_channels, length)
+            Without a channel axis it is one channel.
+
+        Returns
+        -------
+        logit : tensor of shape (n,)
+        """
+        if X.dim() == 2:
+            X = X.unsqueeze(1)  # (n, length) -> (n, 1, length)
+        X = self.input_scale(X)  # by column or by channel, the last or the middle axis
+        is_there = _where_signals_are(X)
+        X = X if is_there is None else torch.nan_to_num(X)
+        features = [_strongest(conv, X, is_there) for conv in self.convolutions]  # type: ignore[arg-type]
+        if self.blocks is not None:
+            features.append(self.blocks(X, is_there))
+        return self.head(torch.cat(features, dim=1))
+
+
+def _where_signals_are(X: torch.Tensor) -> torch.Tensor | None:
+    """Mark steps before each signal's end, (n, 1, length); None if none ends early."""
+    is_there = ~torch.isnan(X[:, :1])
+    return None if bool(is_there.all()) else is_there
+
+
+def _strongest(
+    convolution: nn.Conv1d, X: torch.Tensor, is_there: torch.Tensor | None
+) -> torch.Tensor:
+    """Strongest response of each filter, (n, channels, time) -> (n, filters)."""
+    (width,) = convolution.kernel_size
+    missing = max(0, width - X.shape[2])
+    if missing:
+        X = F.pad(X, (0, missing))
+    n_positions = X.shape[2] - width + 1
+    if n_positions == 1 or width <= _WIDEST_UNFOLDED:
+        windows = X.unfold(2, width, 1).transpose(1, 2).flatten(2)
+        weight = convolution.weight.flatten(1)
+        responses = F.linear(windows, weight, convolution.bias)  # (n, time, filters)
+    else:
+        responses = convolution(X).transpose(1, 2)
+    # ReLU is monotone: after the maximum it is the same and costs less. Windows that
+    # reach beyond the signal's end give 0, which ReLU never falls below.
+    if is_there is not None:
+        last = (is_there.sum(dim=2) - width).clamp(min=0)  # (n, 1)
+        position = torch.arange(n_positions, device=X.device)
+        responses = responses * (position <= last).unsqueeze(2)
+    return F.relu(responses.amax(dim=1))

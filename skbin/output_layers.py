@@ -1,0 +1,50 @@
+"""The end of a network: hidden units and one logit."""
+
+from torch import nn
+
+
+class OutputLayers(nn.Sequential):
+    """Batch normalization, one hidden layer and one logit.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features that come in.
+    hidden_units : int
+        Width of the hidden layer.
+    dropout : float
+        Share of the hidden units that are dropped while training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layers = OutputLayers(n_inputs=10, hidden_units=4, dropout=0.2)
+    >>> layers(torch.ones(3, 10)).shape
+    torch.Size([3])
+    """
+
+    def __init__(self, n_inputs: int, hidden_units: int, dropout: float) -> None:
+        super().__init__(
+            nn.BatchNorm1d(n_inputs),
+            nn.Linear(n_inputs, hidden_units),
+            nn.ReLU(),
+            nn.BatchNorm1d(hidden_units),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_units, 1),
+            nn.Flatten(0),
+        )
+
+
+class BaseLogit(nn.Module):
+    """A network that can begin at the base rate of the positive class."""
+
+    def set_base_logit(self, logit: float) -> None:
+        """Begin at the logit that fits best without looking at the input.
+
+        Parameters
+        ----------
+        logit : float
+            Bias of the last linear layer. `BinaryNetClassifier` sets it from the data.
+        """
+        *_, output = (m for m in self.modules() if isinstance(m, nn.Linear))
+        nn.init.constant_(output.bias, logit)

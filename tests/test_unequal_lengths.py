@@ -1,0 +1,169 @@
+"""Signals of unequal lengths, from the door to the network."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from torch import nn
+
+from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin.unequal_lengths import pad_signals
+
+
+def make_net(*args, **params):
+    settings = {"max_epochs": 3, "random_state": 0, **params}
+    return BinaryNetClassifier(*args, **settings)
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """60 signals of 2 channels and 10 to 30 steps; the rare ones hold a peak."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(60) < 0.3).astype(int)
+    lengths = rng.integers(10, 31, size=60)
+    X = [rng.normal(scale=0.3, size=(2, length)) for length in lengths]
+    for signal, label in zip(X, y, strict=True):
+        if label:
+            start = rng.integers(0, signal.shape[1] - 4)
+            signal[0, start : start + 4] += 3
+    return X, y
+
+
+def masked(X):
+    padded = pad_signals(X)
+    return np.ma.MaskedArray(np.nan_to_num(padded), mask=np.isnan(padded))
+
+
+def as_object_array(X):
+    array = np.empty(len(X), dtype=object)
+    array[:] = X
+    return array
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pad_signals,
+        masked,
+        tuple,
+        as_object_array,
+        lambda X: [torch.from_numpy(signal) for signal in X],
+        lambda X: torch.from_numpy(pad_signals(X)),
+    ],
+    ids=["nan", "masked", "tuple", "object array", "tensors", "nan tensor"],
+)
+def test_all_forms_give_the_same_network(signals, form):
+    X, y = signals
+    expected = make_net().fit(X, y).predict_proba(X)
+    assert_array_equal(make_net().fit(form(X), y).predict_proba(form(X)), expected)
+
+
+def test_signals_are_learnt_whatever_their_length(signals):
+    X, y = signals
+    net = make_net(max_epochs=30).fit(X[:40], y[:40])
+    assert net.score(X[40:], y[40:]) == 1.0
+
+
+@given(
+    num_blocks=st.sampled_from([0, 1, 3]),
+    kernel_sizes=st.sampled_from([(3, 5, 1.0), (1,), (20,), (0.5,)]),
+    n_more=st.integers(1, 40),
+    length=st.integers(1, 40),
+)
+def test_padding_never_changes_a_prediction(num_blocks, kernel_sizes, n_more, length):
+    torch.manual_seed(0)
+    net = ConvNet(2, 25, num_blocks=num_blocks, kernel_sizes=kernel_sizes).eval()
+    X = torch.randn(3, 2, length)
+    X[1, :, (length + 1) // 2 :] = torch.nan
+    padded = nn.functional.pad(X, (0, n_more), value=torch.nan)
+    with torch.no_grad():
+        torch.testing.assert_close(net(padded), net(X))
+
+
+@pytest.mark.parametrize("num_blocks", [0, 3])
+def test_padding_never_changes_training(num_blocks):
+    X = torch.randn(8, 2, 20)
+    X[::2, :, 12:] = torch.nan
+    gradients = []
+    for n_more in (0, 15):
+        torch.manual_seed(0)
+        net = ConvNet(2, 20, num_blocks=num_blocks, dropout=0.0)
+        net(
+            nn.functional.pad(X, (0, n_more), value=torch.nan)
+        ).square().sum().backward()
+        gradients.append([p.grad for p in net.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_signal_alone_is_predicted_as_among_others(signals):
+    X, y = signals
+    net = make_net().fit(X, y)
+    together = net.predict_proba(X)
+    assert_array_equal(np.vstack([net.predict_proba([x]) for x in X]), together)
+
+
+def test_a_longer_signal_than_any_in_training_is_taken(signals):
+    X, y = signals
+    net = make_net().fit(X, y)
+    assert net.predict_proba([np.zeros((2, 100)), X[0]]).shape == (2, 2)
+
+
+def test_the_scale_is_taken_from_values_and_not_from_padding(signals):
+    X, y = signals
+    net = make_net().fit([10 + signal for signal in X], y)
+    values = 10 + np.concatenate(X, axis=1)
+    mean = net.module_.input_scale.mean.ravel()
+    np.testing.assert_allclose(mean, values.mean(axis=1), rtol=1e-5)
+
+
+def test_searches_and_splits_take_lists(signals, tmp_path):
+    X, y = signals
+    search = GridSearchCV(
+        make_net(memory=str(tmp_path)), {"threshold": [0.2, 0.5]}, cv=3
+    ).fit(X, y)
+    assert search.cv_results_["mean_test_score"].shape == (2,)
+    assert cross_val_predict(clone(make_net()), X, y, cv=3).shape == y.shape
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [
+        ((0, 0, 3), r"first in X\[0\]"),  # a gap in one channel
+        ((4, slice(None), 3), r"first in X\[4\]"),  # a gap in all
+        ((5, 1, slice(-2, None)), r"first in X\[5\]"),  # one channel ends early
+        ((6, slice(None), slice(None)), r"first in X\[6\]"),  # nothing there
+    ],
+)
+def test_gaps_are_refused(place, word):
+    X = np.zeros((20, 2, 8))
+    X[place] = np.nan
+    with pytest.raises(ValueError, match=f"NaN before the end of a signal, {word}"):
+        make_net().fit(X, [0, 1] * 10)
+
+
+def test_infinity_is_refused_beside_padding():
+    X = np.zeros((20, 1, 8))
+    X[0, :, 5:], X[1, 0, 0] = np.nan, np.inf
+    with pytest.raises(ValueError, match="contains infinity"):
+        make_net().fit(X, [0, 1] * 10)
+
+
+def test_signals_must_agree_in_channels():
+    with pytest.raises(ValueError, match=r"X\[1\] has \(3, 4\)"):
+        make_net().fit([np.zeros((2, 4)), np.zeros((3, 4))], [0, 1])
+
+
+def test_networks_for_one_length_say_so(signals):
+    with pytest.raises(ValueError, match="unequal lengths, which DenseNet does not"):
+        make_net(DenseNet).fit(*signals)
+
+
+def test_masked_values_in_a_table_are_not_taken_for_values():
+    X = np.ma.MaskedArray(np.zeros((20, 3)), mask=np.zeros((20, 3), dtype=bool))
+    X[0, 0] = np.ma.masked
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        make_net().fit(X, [0, 1] * 10)
