@@ -1,10 +1,49 @@
-"""Numerical columns as vectors: `PiecewiseLinearEmbedding`."""
+"""Numerical columns as vectors: `embed_columns`, `PiecewiseLinearEmbedding`."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from skbin.column_scale import ColumnScale, quantiles
+
+# A wide table, such as TF-IDF, mostly holds indicators and counts, for which vectors
+# cost much and bring nothing.
+_MOST_EMBEDDED_COLUMNS = 256
+_BINS = 16
+
+
+def embed_columns(
+    n_features: int, n_bins: int | None, embedding_dim: int
+) -> tuple[nn.Module, int]:
+    """Make the first layer of a network for tables.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns.
+    n_bins : int or None
+        Intervals of each column. 0: columns are scaled only. None: 16 up to 256
+        columns, else 0.
+    embedding_dim : int
+        Length of a column's vector.
+
+    Returns
+    -------
+    layer : nn.Module
+        From (n, n_features) to (n, n_features * n_values).
+    n_values : int
+        Numbers that it gives for each column.
+
+    Examples
+    --------
+    >>> embed_columns(1000, n_bins=None, embedding_dim=8)
+    (ColumnScale(), 1)
+    """
+    if n_bins is None:
+        n_bins = _BINS if n_features <= _MOST_EMBEDDED_COLUMNS else 0
+    if not n_bins:
+        return ColumnScale(n_features), 1
+    return PiecewiseLinearEmbedding(n_features, n_bins, embedding_dim), embedding_dim
 
 
 class PiecewiseLinearEmbedding(nn.Module):

@@ -4,7 +4,7 @@ from torch import nn
 
 
 class OutputLayers(nn.Sequential):
-    """Batch normalization, one hidden layer and one logit.
+    """One hidden layer and one logit, with batch normalization.
 
     Parameters
     ----------
@@ -14,6 +14,8 @@ class OutputLayers(nn.Sequential):
         Width of the hidden layer.
     dropout : float
         Share of the hidden units that are dropped while training.
+    first : nn.Module, default=None
+        What the features pass before. None: batch normalization.
 
     Examples
     --------
@@ -23,9 +25,15 @@ class OutputLayers(nn.Sequential):
     torch.Size([3])
     """
 
-    def __init__(self, n_inputs: int, hidden_units: int, dropout: float) -> None:
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden_units: int,
+        dropout: float,
+        first: nn.Module | None = None,
+    ) -> None:
         super().__init__(
-            nn.BatchNorm1d(n_inputs),
+            nn.BatchNorm1d(n_inputs) if first is None else first,
             nn.Linear(n_inputs, hidden_units),
             nn.ReLU(),
             nn.BatchNorm1d(hidden_units),

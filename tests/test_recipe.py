@@ -170,7 +170,7 @@ def test_each_column_is_embedded_but_wide_tables_are_not():
 def test_the_scale_is_learnt_from_training_rows_alone(rare):
     X, y = rare
     split = ValidSplit(3, stratified=True)
-    net = make_net(module__num_blocks=0, train_split=split).fit(X, y)
+    net = make_net(module__n_bins=0, train_split=split).fit(X, y)
     n_train = sum(net.history[0, "batches", :, "train_batch_size"])
     assert n_train == 200
     assert not np.allclose(net.module_.input_scale.center, np.median(X, axis=0))

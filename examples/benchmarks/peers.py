@@ -1,0 +1,162 @@
+"""The estimators that `real_data.py` compares, for each kind of data.
+
+Each function takes the training inputs, for sizes, and a seed, and gives estimators by
+name. Peers from packages that are not installed are left out, with a word.
+"""
+
+import warnings
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch import NeuralNetBinaryClassifier
+
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, TokenEncoder
+
+# Those whose ranks the goal compares: "best mean rank of all neural peers".
+NEURAL = {"skbin", "skbin DenseNet", "skbin shallow", "plain skorch", "MLP", "RealMLP"}
+
+balanced_regression = partial(
+    LogisticRegression, class_weight="balanced", max_iter=5000
+)
+
+
+def plain_skorch(module, y, seed, **sizes):
+    """skorch with our module, the usual optimizer and weight, and nothing else.
+
+    Epochs, rate and batch size are those of `BinaryNetClassifier`.
+    """
+    torch.manual_seed(seed)
+    weight = (len(y) - y.sum()) / y.sum()
+    return NeuralNetBinaryClassifier(
+        module,
+        max_epochs=50,
+        lr=0.001,
+        batch_size=128,
+        optimizer=torch.optim.Adam,
+        criterion__pos_weight=torch.tensor(weight, dtype=torch.float32),
+        train_split=None,
+        verbose=0,
+        **sizes,
+    )
+
+
+def as_float32(X):
+    return np.nan_to_num(np.asarray(X, dtype=np.float32))
+
+
+def to_targets(estimator):
+    """Let plain skorch take integer labels, which BCEWithLogitsLoss refuses."""
+    return _FloatTargets(estimator)
+
+
+class _FloatTargets:
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        self.estimator.fit(X, y.astype(np.float32))
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator.predict_proba(X)
+
+
+def is_there(package, peer):
+    if find_spec(package):
+        return True
+    warnings.warn(f"{peer} is left out: {package} is not installed.", stacklevel=2)
+    return False
+
+
+def for_tables(X, y, seed):
+    peers = {
+        "skbin": BinaryNetClassifier(random_state=seed),
+        "skbin DenseNet": BinaryNetClassifier(DenseNet, random_state=seed),
+        "plain skorch": to_targets(
+            make_pipeline(
+                StandardScaler(),
+                plain_skorch(DenseNet, y, seed, module__n_features=X.shape[1]),
+            )
+        ),
+        "MLP": make_pipeline(StandardScaler(), MLPClassifier(random_state=seed)),
+        "logistic regression": make_pipeline(StandardScaler(), balanced_regression()),
+        "gradient boosting": HistGradientBoostingClassifier(random_state=seed),
+    }
+    if is_there("pytabkit", "RealMLP"):
+        from pytabkit import RealMLP_TD_Classifier
+
+        peers["RealMLP"] = RealMLP_TD_Classifier(
+            random_state=seed, device="cpu", n_threads=torch.get_num_threads()
+        )
+    return peers
+
+
+def for_sequences(X, y, seed):
+    flat = FunctionTransformer(lambda X: as_float32(X).reshape(len(X), -1))
+    filled = FunctionTransformer(as_float32)
+    _, n_channels, length = X.shape
+    sizes = {"module__n_channels": n_channels, "module__length": length}
+    peers = {
+        "skbin": BinaryNetClassifier(random_state=seed),
+        "skbin shallow": BinaryNetClassifier(random_state=seed, module__num_blocks=0),
+        "plain skorch": to_targets(
+            make_pipeline(filled, plain_skorch(ConvNet, y, seed, **sizes))
+        ),
+        "MLP": make_pipeline(flat, StandardScaler(), MLPClassifier(random_state=seed)),
+        "logistic regression": make_pipeline(
+            flat, StandardScaler(), balanced_regression()
+        ),
+        "gradient boosting": make_pipeline(
+            flat, HistGradientBoostingClassifier(random_state=seed)
+        ),
+    }
+    if is_there("sktime", "MiniRocket and 1-NN-DTW"):
+        from sktime.classification.distance_based import KNeighborsTimeSeriesClassifier
+        from sktime.transformations.panel.rocket import MiniRocketMultivariate
+
+        peers["MiniRocket"] = make_pipeline(
+            filled,
+            MiniRocketMultivariate(random_state=seed),
+            StandardScaler(),
+            balanced_regression(C=0.01),
+        )
+        peers["1-NN-DTW"] = make_pipeline(
+            FunctionTransformer(lambda X: np.float64(as_float32(X))),
+            KNeighborsTimeSeriesClassifier(n_neighbors=1, distance="dtw"),
+        )
+    return peers
+
+
+def for_texts(X, y, seed):
+    encoder = TokenEncoder(max_features=20_000)
+    return {
+        "skbin": make_pipeline(
+            TokenEncoder(), BinaryNetClassifier(TextConvNet, random_state=seed)
+        ),
+        "plain skorch": to_targets(
+            make_pipeline(
+                encoder,
+                plain_skorch(TextConvNet, y, seed, module__vocab_size=20_002),
+            )
+        ),
+        "MLP": make_pipeline(
+            TfidfVectorizer(sublinear_tf=True),
+            MLPClassifier(random_state=seed, early_stopping=True),
+        ),
+        "logistic regression": make_pipeline(
+            TfidfVectorizer(sublinear_tf=True), balanced_regression()
+        ),
+        "gradient boosting": make_pipeline(
+            TfidfVectorizer(max_features=500),
+            FunctionTransformer(lambda X: X.toarray(), accept_sparse=True),
+            HistGradientBoostingClassifier(random_state=seed),
+        ),
+    }
