@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +30,7 @@ balanced_regression = partial(
 
 
 def plain_skorch(module, y, seed, **sizes):
-    """skorch with our module, the usual optimizer and weight, and nothing else.
+    """Make skorch with our module, the usual optimizer and weight, and no more.
 
     Epochs, rate and batch size are those of `BinaryNetClassifier`.
     """
@@ -52,12 +53,9 @@ def as_float32(X):
     return np.nan_to_num(np.asarray(X, dtype=np.float32))
 
 
-def to_targets(estimator):
+class FloatTargets:
     """Let plain skorch take integer labels, which BCEWithLogitsLoss refuses."""
-    return _FloatTargets(estimator)
 
-
-class _FloatTargets:
     def __init__(self, estimator):
         self.estimator = estimator
 
@@ -67,6 +65,37 @@ class _FloatTargets:
 
     def predict_proba(self, X):
         return self.estimator.predict_proba(X)
+
+
+class Prepared:
+    """A sktime classifier, which scikit-learn's Pipeline cannot hold."""
+
+    def __init__(self, prepare, estimator):
+        self.prepare = prepare
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        self.estimator.fit(self.prepare(X), y)
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator.predict_proba(self.prepare(X))
+
+
+class MiniRocket(TransformerMixin, BaseEstimator):
+    """sktime's MiniRocket as scikit-learn's Pipeline can hold it."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def fit(self, X, y=None):
+        from sktime.transformations.panel.rocket import MiniRocketMultivariate
+
+        self.rocket_ = MiniRocketMultivariate(random_state=self.seed).fit(X)
+        return self
+
+    def transform(self, X):
+        return self.rocket_.transform(X)
 
 
 def is_there(package, peer):
@@ -80,7 +109,7 @@ def for_tables(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
         "skbin DenseNet": BinaryNetClassifier(DenseNet, random_state=seed),
-        "plain skorch": to_targets(
+        "plain skorch": FloatTargets(
             make_pipeline(
                 StandardScaler(),
                 plain_skorch(DenseNet, y, seed, module__n_features=X.shape[1]),
@@ -107,7 +136,7 @@ def for_sequences(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
         "skbin shallow": BinaryNetClassifier(random_state=seed, module__num_blocks=0),
-        "plain skorch": to_targets(
+        "plain skorch": FloatTargets(
             make_pipeline(filled, plain_skorch(ConvNet, y, seed, **sizes))
         ),
         "MLP": make_pipeline(flat, StandardScaler(), MLPClassifier(random_state=seed)),
@@ -120,16 +149,12 @@ def for_sequences(X, y, seed):
     }
     if is_there("sktime", "MiniRocket and 1-NN-DTW"):
         from sktime.classification.distance_based import KNeighborsTimeSeriesClassifier
-        from sktime.transformations.panel.rocket import MiniRocketMultivariate
 
         peers["MiniRocket"] = make_pipeline(
-            filled,
-            MiniRocketMultivariate(random_state=seed),
-            StandardScaler(),
-            balanced_regression(C=0.01),
+            filled, MiniRocket(seed), StandardScaler(), balanced_regression(C=0.01)
         )
-        peers["1-NN-DTW"] = make_pipeline(
-            FunctionTransformer(lambda X: np.float64(as_float32(X))),
+        peers["1-NN-DTW"] = Prepared(
+            lambda X: np.float64(as_float32(X)),
             KNeighborsTimeSeriesClassifier(n_neighbors=1, distance="dtw"),
         )
     return peers
@@ -141,7 +166,7 @@ def for_texts(X, y, seed):
         "skbin": make_pipeline(
             TokenEncoder(), BinaryNetClassifier(TextConvNet, random_state=seed)
         ),
-        "plain skorch": to_targets(
+        "plain skorch": FloatTargets(
             make_pipeline(
                 encoder,
                 plain_skorch(TextConvNet, y, seed, module__vocab_size=20_002),

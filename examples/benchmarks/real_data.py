@@ -77,8 +77,9 @@ def load(path):
     """Read inputs, NaN where a signal has ended, targets and the file's own split."""
     with np.load(path) as data:
         X, y = data["X"], data["y"].astype(int)
-        is_test = data["test"].astype(bool) if "test" in data else None
-        lengths = data["lengths"] if "lengths" in data else None
+        is_test = data.get("test")
+        lengths = data.get("lengths")
+    is_test = None if is_test is None else is_test.astype(bool)
     if X.dtype.kind == "U":
         X = X.astype(object)
     if lengths is not None:
@@ -163,7 +164,7 @@ def run(path, n_seeds, results):
 
 
 def with_rank(means, metric):
-    """Data by estimators, and the mean rank of each estimator: 1 is best."""
+    """Tabulate data by estimators, and the mean rank of each, 1 for the best."""
     table = means[metric].unstack("estimator")
     ranks = table.rank(axis=1, ascending=metric in LOWER_IS_BETTER)
     return table, ranks.mean()
