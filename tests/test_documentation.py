@@ -2,15 +2,19 @@
 
 import inspect
 import re
+import runpy
+import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
 
 import skbin
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 PUBLIC = [getattr(skbin, name) for name in skbin.__all__]
 
 
@@ -67,5 +71,17 @@ def test_every_block_of_python_in_the_readme_runs(capsys, tmp_path, monkeypatch)
 def test_the_readme_shows_pictures_that_exist():
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert pictures
-    root = Path(__file__).parent.parent
-    assert all((root / picture).exists() for picture in pictures)
+    assert all((ROOT / picture).exists() for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("examples/plot_*.py")), ids=lambda path: path.stem
+)
+def test_every_example_of_the_gallery_runs_and_draws(path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    monkeypatch.setattr(plt, "show", lambda: None)
+    plt.close("all")
+    runpy.run_path(str(path))
+    assert plt.get_fignums()
+    assert "nan" not in capsys.readouterr().out
+    plt.close("all")

@@ -170,6 +170,12 @@ def with_rank(means, metric):
     return table, ranks.mean()
 
 
+def complete(results):
+    """Leave out sets that some estimator has not been measured on: ranks need all."""
+    n_estimators = results.groupby("data")["estimator"].transform("nunique")
+    return results[n_estimators == results["estimator"].nunique()]
+
+
 def report_of(results):
     """Summarize each kind: means over data sets and seeds, AP by data set, ranks."""
     lines = [
@@ -180,6 +186,7 @@ def report_of(results):
         f"{results['seed'].nunique()} seeds."
     ]
     for kind, of_kind in results.groupby("kind"):
+        of_kind = complete(of_kind)
         means = of_kind.groupby(["data", "estimator"])[list(METRICS)].mean()
         precision, rank = with_rank(means, "average_precision")
         order = rank.sort_values().index
@@ -192,9 +199,9 @@ def report_of(results):
             with_rank(means.loc[(slice(None), neural), :], "average_precision")[1],
         )
         lines += [
-            f"\n{kind}: mean over {len(precision)} sets\n",
+            f"\n{kind}s: mean over {len(precision)} sets\n",
             summary.loc[order].to_string(float_format="{:.3f}".format, na_rep=""),
-            f"\n{kind}: average precision\n",
+            f"\n{kind}s: average precision\n",
             precision[order].T.to_string(float_format="{:.3f}".format),
         ]
         own = [name for name in PUBLISHED if name in precision.index]
@@ -203,7 +210,7 @@ def report_of(results):
             published = pd.DataFrame(PUBLISHED, ["FCN", "ResNet"]).T.loc[own]
             accuracy = accuracy.join(published.add_prefix("published "))
             lines += [
-                f"\n{kind}: accuracy on the sets' own splits\n",
+                f"\n{kind}s: accuracy on the sets' own splits\n",
                 accuracy.T.to_string(float_format="{:.3f}".format),
             ]
     return "\n".join(lines)
@@ -218,7 +225,7 @@ def draw(results, path):
         1, len(kinds), figsize=(4.5 * len(kinds), 4), layout="constrained"
     )
     for ax, kind in zip(np.atleast_1d(axes), kinds, strict=True):
-        of_kind = results[results["kind"] == kind]
+        of_kind = complete(results[results["kind"] == kind])
         means = of_kind.groupby(["data", "estimator"])[list(METRICS)].mean()
         table, rank = with_rank(means, "average_precision")
         order = rank.sort_values(ascending=False).index
@@ -244,10 +251,10 @@ def main():
     parser.add_argument("--table", type=Path, help="write the report to this file")
     parser.add_argument("--picture", type=Path, help="draw the report to this file")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     if not arguments.report:
         if not arguments.data:
             parser.error("name a folder or files with data")
-        torch.set_num_threads(1)
         warnings.simplefilter("ignore", ConvergenceWarning)
         for given in arguments.data:
             for path in sorted(given.glob("*.npz")) if given.is_dir() else [given]:
