@@ -20,12 +20,18 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmarks: .venv/installed
+.venv/peers-installed: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[benchmarks]"
+	touch $@
+
+# DATA=folder adds the benchmark on real data: a folder of .npz files, some hours.
+benchmarks: .venv/peers-installed
 	$(BIN)/python examples/benchmarks/default_quality.py
 	$(BIN)/python examples/benchmarks/training_and_prediction_speed.py
 	$(BIN)/python examples/benchmarks/search_over_thresholds.py
 	$(BIN)/python examples/benchmarks/threshold_speed.py
 	$(BIN)/python examples/benchmarks/honest_probabilities.py
+	$(if $(DATA),$(BIN)/python examples/benchmarks/real_data.py $(DATA))
 
 clean:
 	rm -rf .venv
