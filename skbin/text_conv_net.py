@@ -91,31 +91,36 @@ class TextConvNet(BaseLogit):
         -------
         logit : tensor of shape (n,)
         """
-        X = X.long()
-        if self.training:
-            X = X[:, : _longest(X)]  # most of a batch is padding
-        is_unknown = self.embedding.num_embeddings <= X
+        ids, lengths = _joined(X.long(), gap=max(self.kernel_sizes) - 1)
+        is_unknown = self.embedding.num_embeddings <= ids
         if self.training and self.word_dropout:
-            is_dropped = torch.rand(X.shape, device=X.device) < self.word_dropout
-            is_unknown = is_unknown | (is_dropped & (X != 0))
-        X = torch.where(is_unknown, 1, X)
-        is_token = (X != 0).unsqueeze(2)
-        embedded = self.embedding(X) * is_token  # (n, length, embedding_dim)
+            is_dropped = torch.rand(ids.shape, device=X.device) < self.word_dropout
+            is_unknown = is_unknown | (is_dropped & (ids != 0))
+        ids = torch.where(is_unknown, 1, ids)
+        is_token = (ids != 0).unsqueeze(1)
+        embedded = self.embedding(ids) * is_token  # (n_joined, embedding_dim)
         pooled = []
         for width, convolution in zip(
             self.kernel_sizes, self.convolutions, strict=True
         ):
-            # Each token begins a window; the last ones reach beyond the text.
-            windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(1, width, 1)
-            responses = F.relu(convolution(windows.flatten(2))) * is_token
-            pooled.append(responses.amax(dim=1))
+            # Each token begins a window; the last ones reach into the gap.
+            windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(0, width, 1)
+            responses = F.relu(convolution(windows.flatten(1))) * is_token
+            pooled.append(
+                torch.segment_reduce(responses, "max", lengths=lengths, initial=0)
+            )
         return self.head(self.dropout(torch.cat(pooled, dim=1)))
 
 
-def _longest(X: torch.Tensor) -> int:
-    """Length of the longest text, (n, length) -> number of columns, at least 1."""
-    used = (X != 0).any(dim=0).nonzero()
-    return int(used[-1]) + 1 if len(used) else 1
+def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay texts end to end, `gap` columns of padding after each.
+
+    Most of a batch is padding: without it messages are trained on four times as fast.
+    """
+    X = F.pad(X, (0, gap))
+    columns = torch.arange(X.shape[1], device=X.device)
+    lengths = ((X != 0) * (columns + 1)).amax(dim=1) + gap
+    return X[columns < lengths.unsqueeze(1)], lengths
 
 
 def _embedding(vocab_size: int, dim: int, pretrained: Any) -> nn.Embedding:
