@@ -5,6 +5,7 @@ from skbin.classifier import BinaryNetClassifier
 from skbin.conv_net import ConvNet
 from skbin.dense_net import DenseNet
 from skbin.history_display import HistoryDisplay
+from skbin.softmax_head import fold_softmax_head
 from skbin.text import TokenEncoder
 from skbin.text_conv_net import TextConvNet
 from skbin.threshold_display import ThresholdDisplay
@@ -19,6 +20,7 @@ __all__ = [
     "TextConvNet",
     "ThresholdDisplay",
     "TokenEncoder",
+    "fold_softmax_head",
     "select_threshold",
 ]
 __version__ = "0.1.0"
