@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -26,7 +26,11 @@ from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
-from skbin.losses import resolve_pos_weight
+from skbin.losses import (
+    refuse_class_weight,
+    resolve_pos_weight,
+    warn_if_upside_down,
+)
 from skbin.net import LogitNet
 from skbin.probability import (
     log_probability_columns,
@@ -35,6 +39,7 @@ from skbin.probability import (
 )
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
+from skbin.seen_rows import SeenRows
 from skbin.unequal_lengths import end_early, pad_signals, refuse_unequal_lengths
 
 # Attributes that belong to this estimator and this call of fit, beside parameters.
@@ -50,6 +55,7 @@ _NOT_SET_BY_TRAINING = {
     "_parent_callback_ctx",
     "_part_params",
     "_seed",
+    "_seen_rows",
     "_skl_callbacks",
     "_skl_callbacks_to_teardown",
     "feature_names_in_",
@@ -293,6 +299,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         return getattr(self, "_labels", CODES)
 
     def _validate_params(self):
+        if "class_weight" in self.__dict__:
+            refuse_class_weight(self.class_weight)
         super()._validate_params()
         self._check_parameters()
 
@@ -304,9 +312,12 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         threshold = self.threshold
         if isinstance(threshold, Real) and 0 <= float(threshold) <= 1:
             return
+        mend = "pass its sigmoid: 1 / (1 + exp(-logit))"
+        if isinstance(threshold, Real) and np.isfinite(float(threshold)):
+            mend = f"pass its sigmoid, {expit(float(threshold)):.4g}"
         raise ValueError(
             f"threshold must be a probability in [0, 1], got {threshold!r}. If it is a "
-            "logit, pass its sigmoid: 1 / (1 + exp(-logit))."
+            f"logit, {mend}."
         )
 
     def __getstate__(self):
@@ -389,6 +400,7 @@ dict of arrays, or torch Dataset
         self._settle_classes(labels, target, weight, first=first, method=method)
         if first:
             self._input_shape = _shape_of(X)
+            self._seen_rows = SeenRows(X) if isinstance(X, np.ndarray) else None
             self._largest_id = _largest_id_of(X)
         # With memory a fit moves torch's generator by one draw, trained or recalled.
         shared = self.memory is not None and fresh
@@ -513,10 +525,12 @@ dict of arrays, or torch Dataset
             pos_weight = self.pos_weight_
         else:
             pos_weight = self._resolved_pos_weight(labels, *totals)
-        if first and self.pos_label is None and target is not None:
+        if first and target is not None:
             # with_callbacks puts one frame between the user and fit.
             stacklevel = 6 if method == "fit" else 5
-            warn_if_positive_is_frequent(labels, *totals, stacklevel=stacklevel)
+            if self.pos_label is None:
+                warn_if_positive_is_frequent(labels, *totals, stacklevel=stacklevel)
+            warn_if_upside_down(pos_weight, *totals, stacklevel=stacklevel)
         self._labels = labels
         self._class_totals = totals
         self.train_prior_ = self.batch_prior_ = float(totals[1] / totals.sum())

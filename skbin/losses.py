@@ -1,5 +1,6 @@
 """`pos_weight` and sample weights in the loss."""
 
+import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -90,6 +91,73 @@ def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
     if len(pair) == 2 and all(_is_positive_number(weight) for weight in pair):
         return f"{explanation}: use pos_weight={pair[1] / pair[0]:g}."
     return f"{explanation}: pass that number."
+
+
+def refuse_class_weight(class_weight: Any) -> None:
+    """Say what scikit-learn's `class_weight` is called here.
+
+    Parameters
+    ----------
+    class_weight : object
+        What was passed.
+
+    Raises
+    ------
+    ValueError
+        Always.
+
+    Examples
+    --------
+    >>> refuse_class_weight({0: 1, 1: 9})
+    Traceback (most recent call last):
+        ...
+    ValueError: There is no class_weight, got {0: 1, 1: 9}. One logit takes one \
+weight, the ratio of the positive class's weight to the negative's: use pos_weight=9.
+    """
+    mend = " Use pos_weight='balanced'."
+    if isinstance(class_weight, Mapping) and len(class_weight) == 2:
+        mend = _ratio_hint(class_weight, *sorted(class_weight, key=str))
+    elif not isinstance(class_weight, str):
+        mend = _ratio_hint(class_weight, 0, 1)
+    raise ValueError(f"There is no class_weight, got {class_weight!r}.{mend}")
+
+
+def warn_if_upside_down(
+    pos_weight: float, negative: float, positive: float, *, stacklevel: int
+) -> None:
+    """Warn where the weight makes the rare class rarer still.
+
+    Parameters
+    ----------
+    pos_weight : float
+        Weight of the positive class.
+    negative, positive : float
+        Sum of the sample weights in each class.
+    stacklevel : int
+        Frames between here and the user.
+
+    Warns
+    -----
+    UserWarning
+        If the rarer class counts less.
+
+    Examples
+    --------
+    >>> warn_if_upside_down(9.0, negative=90, positive=10, stacklevel=1)
+    """
+    is_upside_down = (positive < negative and pos_weight < 1) or (
+        positive > negative and pos_weight > 1
+    )
+    if not is_upside_down:
+        return
+    warnings.warn(
+        f"pos_weight={pos_weight:g} makes the rare class rarer: the positive class has "
+        f"{positive:g} of {negative + positive:g} rows. It is n_negative / n_positive "
+        f"that makes both count alike, {negative / positive:.3g} here; "
+        "pos_weight='balanced' is that.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def weighted_loss(

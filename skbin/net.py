@@ -21,6 +21,11 @@ from skbin.batches import (
     lives_in_memory,
     some_rows,
 )
+from skbin.criteria import (
+    refuse_logits_under_bce,
+    refuse_loss_of_two_outputs,
+    refuse_weight_of_classes,
+)
 from skbin.fit_tasks import EpochTasks
 from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
@@ -146,6 +151,8 @@ class LogitNet(ParameterNet):
 
     def initialize_criterion(self):
         """Make the loss; see skorch."""
+        refuse_loss_of_two_outputs(self.criterion)
+        refuse_weight_of_classes(self.get_params_for("criterion"))
         super().initialize_criterion()
         self._criterion_takes_logits = isinstance(self.criterion_, nn.BCEWithLogitsLoss)
         self._set_pos_weight()
@@ -190,7 +197,10 @@ class LogitNet(ParameterNet):
 
     def _to_single(self, output: torch.Tensor) -> torch.Tensor:
         if not self._criterion_takes_logits:
-            return single_output(output)
+            output = single_output(output)
+            if output.requires_grad and self._is_first_batch():
+                refuse_logits_under_bce(output, self.criterion_)
+            return output
         if output.grad_fn is not None and self._is_first_batch():
             refuse_squashed(output)
         return positive_logit(output)

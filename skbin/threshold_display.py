@@ -9,6 +9,7 @@ from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 
 from skbin.pictures import last_step, look_of_curve, make_axes, put_legend_below
+from skbin.seen_rows import warn_if_trained_on
 from skbin.threshold_curve import Objective, read_rows
 from skbin.thresholds import ThresholdChoice
 
@@ -96,6 +97,11 @@ class ThresholdDisplay:
         Returns
         -------
         display : ThresholdDisplay
+
+        Warns
+        -----
+        UserWarning
+            If a `BinaryNetClassifier` was trained on these rows.
         """
         check_is_fitted(estimator)
         pos_label = kwargs.pop("pos_label", None)
@@ -103,6 +109,8 @@ class ThresholdDisplay:
             pos_label = getattr(last_step(estimator), "pos_label", None)
         classes = list(estimator.classes_)
         positive = 1 if pos_label is None else classes.index(pos_label)
+        is_positive = np.asarray(y) == classes[positive]
+        warn_if_trained_on(estimator, X, is_positive, stacklevel=2)
         return cls.from_predictions(
             y,
             estimator.predict_proba(X)[:, positive],

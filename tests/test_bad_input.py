@@ -217,3 +217,77 @@ def test_a_dataset_without_labels_knows_no_balance_and_no_prior():
 def test_a_module_with_more_outputs_is_refused(rare, n_outputs):
     net = BinaryNetClassifier(nn.Linear(8, n_outputs))
     refuses(net, *rare, "Expected module output to have shape (n,) or (n, 1)")
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "mend"),
+    [
+        ("balanced", "Use pos_weight='balanced'."),
+        ({0: 1.0, 1: 9.0}, "use pos_weight=9."),
+        ({0: 0.5, 1: 5}, "use pos_weight=10."),
+        ([1.0, 4.0], "use pos_weight=4."),
+    ],
+)
+def test_class_weight_is_told_its_name_here(rare, class_weight, mend):
+    net = BinaryNetClassifier(class_weight=class_weight)
+    refuses(net, *rare, f"There is no class_weight, got {class_weight!r}.")
+    with pytest.raises(ValueError, match=re.escape(mend)):
+        net.fit(*rare)
+
+
+@pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss, nn.NLLLoss])
+def test_losses_of_two_outputs_are_refused_with_the_mend(rare, criterion):
+    net = BinaryNetClassifier(criterion=criterion)
+    refuses(net, *rare, f"criterion={criterion.__name__} wants a score for each of two")
+
+
+def test_a_pair_of_weights_in_the_criterion_is_refused_with_their_ratio(rare):
+    net = BinaryNetClassifier(criterion__weight=torch.tensor([2.0, 18.0]))
+    refuses(net, *rare, "Use pos_weight=9.")
+
+
+def test_bce_loss_of_logits_is_refused_with_the_mend(rare):
+    net = BinaryNetClassifier(criterion=nn.BCELoss, max_epochs=1)
+    refuses(net, *rare, "criterion=BCELoss needs probabilities in [0, 1]")
+
+
+@pytest.mark.parametrize(("logit", "probability"), [(2.2, "0.9002"), (-1, "0.2689")])
+def test_a_threshold_in_logits_is_told_its_probability(rare, logit, probability):
+    net = BinaryNetClassifier(threshold=logit)
+    refuses(net, *rare, f"If it is a logit, pass its sigmoid, {probability}.")
+
+
+@pytest.mark.parametrize(
+    ("flip", "pos_weight"), [(False, 0.1), (True, 9.0)], ids=["rare", "frequent"]
+)
+def test_a_weight_that_makes_the_rare_class_rarer_is_warned_of(rare, flip, pos_weight):
+    X, y = rare
+    net = BinaryNetClassifier(max_epochs=1, pos_weight=pos_weight)
+    with pytest.warns(UserWarning, match="makes the rare class rarer") as record:
+        net.fit(X, 1 - y if flip else y)
+    assert record[0].filename == __file__
+
+
+@pytest.mark.parametrize("pos_weight", [None, 1.0, 5.0, "balanced"])
+def test_other_weights_are_not_warned_of(rare, pos_weight):
+    BinaryNetClassifier(max_epochs=1, pos_weight=pos_weight).fit(*rare)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda y: y.astype(float),
+        lambda y: y.astype(bool),
+        lambda y: 2 * y - 1,
+        lambda y: 2.0 * y - 1,
+        lambda y: np.where(y, "b", "a"),
+    ],
+    ids=["floats", "booleans", "plus and minus one", "the same as floats", "strings"],
+)
+def test_labels_may_be_any_two_values(rare, encode):
+    X, y = rare
+    net = BinaryNetClassifier(max_epochs=2, random_state=0).fit(X, encode(y))
+    plain = BinaryNetClassifier(max_epochs=2, random_state=0).fit(X, y)
+    assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
+    assert_array_equal(net.predict(X), encode(plain.predict(X)))
+    assert net.classes_.dtype == encode(y).dtype

@@ -1,0 +1,140 @@
+"""Which rows an estimator was trained on, in a few kilobytes."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+_SIZE = 1000
+_CHUNK = 4096
+_LARGEST = np.uint32(2**32 - 1)
+_ODD = np.uint32(1)
+_HALF = np.uint32(16)
+
+
+class SeenRows:
+    """A sketch of rows: the smallest of their hashes.
+
+    Any other rows can be looked up whose hash is as small, so what is told about a
+    random part of them holds for all ("bottom-k sketch", [1]_).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Rows of numbers.
+
+    References
+    ----------
+    .. [1] Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> trained, other = rng.normal(size=(2, 5000, 3)).astype(np.float32)
+    >>> seen = SeenRows(trained)
+    >>> seen.share_of(trained[:2500]), seen.share_of(other)
+    (1.0, 0.0)
+    """
+
+    def __init__(self, X: NDArray[Any]) -> None:
+        hashes = _hash_of_each_row(X)
+        self.limit = _LARGEST
+        if len(hashes) > _SIZE:
+            self.limit = np.partition(hashes, _SIZE)[_SIZE]
+        self.smallest = np.unique(hashes[hashes <= self.limit])
+
+    def share_of(self, X: NDArray[Any]) -> float:
+        """Estimate the share of rows that are among those seen.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Rows of the same type.
+
+        Returns
+        -------
+        share : float
+            In [0, 1]; 0 where none can be looked up.
+        """
+        if not len(X):
+            return 0.0
+        hashes = _hash_of_each_row(X)
+        looked_up = hashes[hashes <= self.limit]
+        if not len(looked_up):
+            return 0.0
+        return float(np.isin(looked_up, self.smallest).mean())
+
+
+def _hash_of_each_row(X: NDArray[Any]) -> NDArray[np.uint32]:
+    """Multilinear hash: the row's words times random odd numbers, modulo 2**32."""
+    words = np.ascontiguousarray(X).reshape(len(X), -1).view(np.uint32)
+    rng = np.random.default_rng(0)
+    factors = rng.integers(_LARGEST, size=words.shape[1], dtype=np.uint32) | _ODD
+    hashes = np.empty(len(words), dtype=np.uint32)
+    # In chunks that the processor's cache holds.
+    for start in range(0, len(words), _CHUNK):
+        chunk = words[start : start + _CHUNK]
+        # Whole numbers as floats end in zeros, which a product would keep.
+        mixed = chunk ^ (chunk >> _HALF)
+        hashes[start : start + _CHUNK] = np.einsum("ij,j->i", mixed, factors)
+    return hashes
+
+
+def warn_if_trained_on(
+    estimator: Any, X: Any, is_positive: NDArray[np.bool_], *, stacklevel: int
+) -> None:
+    """Warn if most of the positive rows, or of all, were trained on.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Fitted; a Pipeline or a search that ends in `BinaryNetClassifier` too. Others
+        do not remember their rows, and nothing is said.
+    X : array-like
+        Rows to judge the estimator by.
+    is_positive : ndarray of bool of shape (n_samples,)
+        Which of them are positive.
+    stacklevel : int
+        Frames between here and the user.
+
+    Warns
+    -----
+    UserWarning
+        If so.
+    """
+    net, X = _last_step_and_its_input(estimator, X)
+    seen = getattr(net, "_seen_rows", None)
+    if seen is None:
+        return
+    X = net._validated(X, reset=False)
+    if not isinstance(X, np.ndarray):
+        return
+    of_positives = seen.share_of(X[is_positive])
+    share = max(of_positives, seen.share_of(X))
+    if share < 0.5:
+        return
+    which = "positive rows" if of_positives == share else "rows"
+    warnings.warn(
+        f"{type(net).__name__} was trained on {share:.0%} of these {which}: what it "
+        "says of them is too good, and so is a cutoff that is chosen by them. Use rows "
+        "that were held out, or cross_val_predict. If these were held out, the data "
+        "have many equal rows, perhaps because they were resampled before the split: "
+        "that belongs inside an imbalanced-learn Pipeline.",
+        UserWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def _last_step_and_its_input(estimator: Any, X: Any) -> tuple[Any, Any]:
+    for name in ("best_estimator_", "estimator_"):
+        if hasattr(estimator, name):
+            return _last_step_and_its_input(getattr(estimator, name), X)
+    if not isinstance(estimator, Pipeline):
+        return estimator, X
+    *steps, (_, last) = estimator.steps
+    for _, step in steps:
+        if hasattr(step, "transform"):  # samplers and "passthrough" have none
+            X = step.transform(X)
+    return _last_step_and_its_input(last, X)
