@@ -155,7 +155,7 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         Dataset without `y`.
     n_features_in_ : int
         Size of the second axis of X. For arrays only.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (``n_features_in_``,)
         Column names, if X was a DataFrame with string columns.
     batch_prior_ : float
         Share of positives in the batches that were trained on: `train_prior_`, or what

@@ -168,7 +168,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ids : ndarray of int64 of shape (n_samples, max_length_)
+        ids : ndarray of int64 of shape (n_samples, ``max_length_``)
             Rows end in 0 where the text is shorter.
         """
         check_is_fitted(self)
@@ -208,7 +208,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : ndarray of str of shape (max_length_,)
+        names : ndarray of str of shape (``max_length_``,)
             ``token0``, ``token1`` and so on.
         """
         check_is_fitted(self)
