@@ -11,8 +11,8 @@ network; two are not, and do not say so.
 # %%
 # The data and the network
 # ------------------------
-# Three positives in a hundred. Errors on them count 32 times, so that both classes weigh
-# alike.
+# Three positives in a hundred. Errors on them count 30 times, so that both classes
+# weigh alike.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -96,9 +96,7 @@ VARIANTS = {
     ),
     "(e) one logit, BCEWithLogitsLoss(pos_weight)": (
         1,
-        lambda z, y: F.binary_cross_entropy_with_logits(
-            z, y.float(), pos_weight=ratio
-        ),
+        lambda z, y: F.binary_cross_entropy_with_logits(z, y.float(), pos_weight=ratio),
         torch.sigmoid,
     ),
     "(f) one logit, each row times its class's weight": (
@@ -169,9 +167,7 @@ figure, ax = plt.subplots(layout="constrained", figsize=(7, 4))
 styles = [("#0072B2", "-", 4), ("#E69F00", "--", 2), ("#CC79A7", "-.", 2)]
 for (name, loss), (color, dashes, width) in zip(LOSSES.items(), styles, strict=True):
     (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
-    ax.plot(
-        logits.detach(), gradient, dashes, color=color, linewidth=width, label=name
-    )
+    ax.plot(logits.detach(), gradient, dashes, color=color, linewidth=width, label=name)
 ax.set_xlabel("logit that the network gives to a negative")
 ax.set_ylabel("gradient of the loss")
 ax.legend()
@@ -180,10 +176,10 @@ plt.show()
 # %%
 # The same in skbin
 # -----------------
-# One logit is the default, ``pos_weight`` is one number or "balanced", and a module with
-# a softmax or sigmoid at its end is refused. Old networks with two outputs are welcome
-# as they are, or with :func:`skbin.fold_softmax_head` as one logit with the same
-# probabilities.
+# One logit is the default, ``pos_weight`` is one number or "balanced", and a module
+# with a softmax or sigmoid at its end is refused. Old networks with two outputs are
+# welcome as they are, or with :func:`skbin.fold_softmax_head` as one logit with the
+# same probabilities.
 from skbin import BinaryNetClassifier, fold_softmax_head  # noqa: E402
 
 old = trained(2, VARIANTS["(a) two logits, CrossEntropyLoss(weight)"][1])

@@ -5,6 +5,8 @@ from skbin.classifier import BinaryNetClassifier
 from skbin.conv_net import ConvNet
 from skbin.dense_net import DenseNet
 from skbin.history_display import HistoryDisplay
+from skbin.model_file import load, save
+from skbin.onnx_export import export_onnx
 from skbin.softmax_head import fold_softmax_head
 from skbin.text import TokenEncoder
 from skbin.text_conv_net import TextConvNet
@@ -20,7 +22,10 @@ __all__ = [
     "TextConvNet",
     "ThresholdDisplay",
     "TokenEncoder",
+    "export_onnx",
     "fold_softmax_head",
+    "load",
+    "save",
     "select_threshold",
 ]
 __version__ = "0.1.0"

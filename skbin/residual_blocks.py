@@ -107,6 +107,8 @@ def _normalized(
     """
     if is_there is None:
         return norm(X)
+    if not norm.training:  # then each step is normalized for itself
+        return norm(X) * is_there
     there = is_there.squeeze(1)
     steps = X.transpose(1, 2)  # (n, length, channels)
     normalized = torch.zeros_like(steps)

@@ -91,25 +91,32 @@ class TextConvNet(BaseLogit):
         -------
         logit : tensor of shape (n,)
         """
-        ids, lengths = _joined(X.long(), gap=max(self.kernel_sizes) - 1)
-        is_unknown = self.embedding.num_embeddings <= ids
+        X, lengths = X.long(), None
+        if not torch.compiler.is_exporting():
+            X, lengths = _joined(X, gap=max(self.kernel_sizes) - 1)
+        is_unknown = self.embedding.num_embeddings <= X
         if self.training and self.word_dropout:
-            is_dropped = torch.rand(ids.shape, device=X.device) < self.word_dropout
-            is_unknown = is_unknown | (is_dropped & (ids != 0))
-        ids = torch.where(is_unknown, 1, ids)
-        is_token = (ids != 0).unsqueeze(1)
-        embedded = self.embedding(ids) * is_token  # (n_joined, embedding_dim)
+            is_dropped = torch.rand(X.shape, device=X.device) < self.word_dropout
+            is_unknown = is_unknown | (is_dropped & (X != 0))
+        X = torch.where(is_unknown, 1, X)
+        is_token = (X != 0).unsqueeze(-1)
+        embedded = self.embedding(X) * is_token  # (..., length, embedding_dim)
         pooled = []
         for width, convolution in zip(
             self.kernel_sizes, self.convolutions, strict=True
         ):
-            # Each token begins a window; the last ones reach into the gap.
-            windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(0, width, 1)
-            responses = F.relu(convolution(windows.flatten(1))) * is_token
-            pooled.append(
-                torch.segment_reduce(responses, "max", lengths=lengths, initial=0)
-            )
+            # Each token begins a window; the last ones reach beyond the text.
+            windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(-2, width, 1)
+            responses = F.relu(convolution(windows.flatten(-2))) * is_token
+            pooled.append(_maximum(responses, lengths))
         return self.head(self.dropout(torch.cat(pooled, dim=1)))
+
+
+def _maximum(responses: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+    """Largest response in each text: joined ones, or rows where exported."""
+    if lengths is None:
+        return responses.amax(dim=-2)
+    return torch.segment_reduce(responses, "max", lengths=lengths, initial=0)
 
 
 def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:

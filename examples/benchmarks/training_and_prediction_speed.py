@@ -52,7 +52,7 @@ class Task(NamedTuple):
 
 TASKS = (
     Task(DenseNet, {"n_features": 30}, 30),
-    Task(ConvNet, {"n_channels": 1, "length": 64}, 64),
+    Task(ConvNet, {"n_channels": 1, "length": 64, "has_channels": False}, 64),
 )
 
 
