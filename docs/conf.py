@@ -24,6 +24,7 @@ templates_path = ["_templates"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 default_role = "literal"
+autodoc_typehints = "none"
 suppress_warnings = ["config.cache"]  # the order of the gallery is no plain value
 
 sphinx_gallery_conf = {

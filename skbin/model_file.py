@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 from torch import nn
 
+from skbin.balanced_batches import BalancedBatches
 from skbin.batches import TensorRows, iterate_batches
 from skbin.classifier import BinaryNetClassifier
 from skbin.conv_net import ConvNet
@@ -34,6 +35,7 @@ _OWN: tuple[Any, ...] = (
     DenseNet,
     TextConvNet,
     TensorRows,
+    BalancedBatches,
     iterate_batches,
 )
 

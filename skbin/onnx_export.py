@@ -196,7 +196,9 @@ def _decide(onnx: Any, model: Any, net: BinaryNetClassifier) -> None:
             helper.make_node(
                 "GreaterOrEqual", ["skbin_scores", "skbin_threshold"], ["skbin_is"]
             ),
-            helper.make_node("Cast", ["skbin_is"], ["skbin_index"], to=7),
+            helper.make_node(
+                "Cast", ["skbin_is"], ["skbin_index"], to=onnx.TensorProto.INT64
+            ),
             helper.make_node("Gather", ["skbin_choices", "skbin_index"], ["label"]),
         ]
     )
@@ -242,20 +244,25 @@ def _translated_steps(steps: list[Any]) -> Any:
 
 def _after(onnx: Any, first: Any, model: Any) -> Any:
     """Put the transformers before the net, between casts to double and back."""
-    helper = onnx.helper
-    compose = import_optional("onnx.compose", "onnx")
+    helper, compose = onnx.helper, import_optional("onnx.compose", "onnx")
+    float32, float64 = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
     model = compose.add_prefix(model, "net_", rename_inputs=True, rename_outputs=False)
-    E = first.graph
-    n_features = E.input[0].type.tensor_type.shape.dim[1].dim_value
-    E.node.insert(0, helper.make_node("Cast", ["X"], ["skbin_input"], to=11))
-    E.node.append(helper.make_node("Cast", ["skbin_transformed"], ["skbin_rows"], to=1))
-    del E.input[:], E.output[:]
-    float32 = onnx.TensorProto.FLOAT
-    E.input.append(
+    graph = first.graph
+    n_features = graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    graph.node.insert(0, helper.make_node("Cast", ["X"], ["skbin_input"], to=float64))
+    graph.node.append(
+        helper.make_node("Cast", ["skbin_transformed"], ["skbin_rows"], to=float32)
+    )
+    del graph.input[:], graph.output[:]
+    graph.input.append(
         helper.make_tensor_value_info("X", float32, ["n_samples", n_features])
     )
-    E.output.append(
+    graph.output.append(
         helper.make_tensor_value_info("skbin_rows", float32, ["n_samples", None])
     )
+    # skl2onnx names the first set of operators that will do, of those up to _OPSET.
+    for operators in first.opset_import:
+        if operators.domain == "":
+            operators.version = _OPSET
     first.ir_version = model.ir_version
     return compose.merge_models(first, model, io_map=[("skbin_rows", "net_X")])

@@ -192,3 +192,14 @@ def test_sample_weight_without_a_request_is_refused_by_scikit_learn(net, spam):
         pipeline = make_pipeline(scaler, net)
         with pytest.raises(ValueError, match="not explicitly set as requested"):
             pipeline.fit(X, y, sample_weight=np.ones(300))
+
+
+def test_skops_holds_a_pipeline_for_those_who_trust_what_it_lists(net, spam):
+    skops = pytest.importorskip("skops.io")
+    X, y = spam
+    pipeline = make_pipeline(StandardScaler(), net).fit(X, y)
+    content = skops.dumps(pipeline)
+    untrusted = skops.get_untrusted_types(data=content)
+    assert "skbin.classifier.BinaryNetClassifier" in untrusted
+    again = skops.loads(content, trusted=untrusted)
+    assert_array_equal(again.predict_proba(X), pipeline.predict_proba(X))
