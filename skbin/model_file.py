@@ -136,7 +136,7 @@ def load(
 
     Returns
     -------
-    estimator : BinaryNetClassifier
+    BinaryNetClassifier
         Fitted.
 
     Raises

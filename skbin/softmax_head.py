@@ -32,7 +32,7 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
 
     Returns
     -------
-    folded : torch.nn.Module
+    torch.nn.Module
         A copy that returns logits of shape ``(n, 1)``; their sigmoid is what the
         second column of the softmax was. It is of the same class, unless the softmax
         was called as a function: then it is a :class:`torch.fx.GraphModule`.

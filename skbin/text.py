@@ -41,8 +41,8 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
     stop_words : "english" or list of str, default=None
         Tokens that are left out.
     token_pattern : str, default="(?u)\\b\\w+\\b"
-        What a token is: any word. (scikit-learn's default leaves out those of one
-        letter, which told questions and spam apart; see *Measured on real data*.)
+        What a token is: any word. scikit-learn's default leaves out those of one
+        letter, which told questions and spam apart; see *Measured on real data*.
     ngram_range : tuple of two int, default=(1, 1)
         Least and most words (or characters) of a token.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
