@@ -2,17 +2,19 @@
 Time of training and prediction against a raw loop and plain skorch
 ===================================================================
 
-How much time does the estimator add to the network itself? For DenseNet (30 columns)
-and ConvNet (one channel of 64 steps), with batches of 128 and 512 rows, this compares
+How much time does the estimator add to the network itself? For DenseNet (30 columns),
+ConvNet (64 columns) and TextConvNet (30 token ids, a third of them padding), with
+batches of 128 and 512 rows, this compares
 
 - ``skbin``: `BinaryNetClassifier`, the whole of ``fit``,
 - ``raw``: a PyTorch loop over float32 tensors in its strongest form, with neither a
   loader nor a record of the loss, from the making of the network to the last step,
 - ``skorch``: `NeuralNetBinaryClassifier` with its own loader and default callbacks,
 
-all with the same module, Adam, and data. Then it compares ``predict_proba`` of many
-rows with a raw forward pass, at the batch size that is fastest for it, and with
-skorch's.
+all with the same module, Adam, and data. Then it compares ``predict_proba`` of 1, of
+1,000 and of many rows with a raw forward pass, at the batch size that is fastest for
+it, and with skorch's. Of one row scikit-learn's `MLPClassifier` with the hidden layers
+of DenseNet is the peer in place of the raw pass.
 
 Run it with ``python examples/benchmarks/training_and_prediction_speed.py``, which takes
 a few minutes; ``--quick`` takes seconds and is too short to judge by.
@@ -26,18 +28,22 @@ the results; the exit status does not depend on them.
 import argparse
 import platform
 import time
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
 
 LEARNING_RATE = 0.001
 BATCH_SIZES = (128, 512)
+N_TOKENS = 5_000
 TRAINING_GOAL = 1.15
 PREDICTION_GOAL = 1.3
 
@@ -53,14 +59,21 @@ class Task(NamedTuple):
 TASKS = (
     Task(DenseNet, {"n_features": 30}, 30),
     Task(ConvNet, {"n_channels": 1, "length": 64, "has_channels": False}, 64),
+    Task(TextConvNet, {"vocab_size": N_TOKENS}, 30),
 )
 
 
-def make_data(n_rows, n_columns):
-    """Draw Gaussian columns and label them by a linear rule."""
+def make_data(task, n_rows):
+    """Draw Gaussian columns, or token ids, and label them by a linear rule."""
     generator = np.random.default_rng(0)
-    X = generator.standard_normal((n_rows, n_columns), dtype=np.float32)
-    coefficients = generator.standard_normal(n_columns, dtype=np.float32)
+    if task.module is TextConvNet:
+        X = generator.integers(1, N_TOKENS, size=(n_rows, task.n_columns))
+        lengths = generator.integers(10, task.n_columns + 1, size=(n_rows, 1))
+        X[np.arange(task.n_columns) >= lengths] = 0
+        X[0, 0] = N_TOKENS - 1  # the largest id tells the size of the vocabulary
+        return X, (X[:, 0] > N_TOKENS // 2).astype(np.int64)
+    X = generator.standard_normal((n_rows, task.n_columns), dtype=np.float32)
+    coefficients = generator.standard_normal(task.n_columns, dtype=np.float32)
     return X, (X @ coefficients > 0).astype(np.int64)
 
 
@@ -142,7 +155,7 @@ def fastest_batch_size(network, X):
 
 
 def compare_training(task, batch_size, options):
-    X, y = make_data(options.n_rows, task.n_columns)
+    X, y = make_data(task, options.n_rows)
     y_float = y.astype(np.float32)  # the type that their loss takes, made beforehand
     setting = (batch_size, options.max_epochs)
     times = time_in_turn(
@@ -159,10 +172,10 @@ def compare_training(task, batch_size, options):
 
 
 def compare_prediction(task, options):
-    X, y = make_data(options.n_rows, task.n_columns)
+    X, y = make_data(task, options.n_rows)
     ours = train_skbin(task, X, y, 128, 1)
     plain = train_skorch(task, X, y.astype(np.float32), 128, 1)
-    X, _ = make_data(options.n_predicted_rows, task.n_columns)
+    X, _ = make_data(task, options.n_predicted_rows)
     network = ours.module_.eval()
     batch_size = fastest_batch_size(network, X)
     # A comparison of times is worth nothing if the two compute different things.
@@ -179,6 +192,43 @@ def compare_prediction(task, options):
     )
     name = f"{task.module.__name__} predict_proba (raw: {batch_size})"
     print_row(name, times, PREDICTION_GOAL)
+    X = X[:1000]
+    times = time_in_turn(
+        [
+            lambda: repeated(lambda: ours.predict_proba(X), 50),
+            lambda: repeated(lambda: predict_raw(network, X, 1000), 50),
+            lambda: repeated(lambda: plain.predict_proba(X), 50),
+        ],
+        options.n_repetitions,
+    )
+    print_row(f"{task.module.__name__} 50 times 1,000 rows", times, PREDICTION_GOAL)
+
+
+def compare_one_row(options):
+    """One row at a time, as a service asks for it; in place of raw, MLPClassifier."""
+    task = TASKS[0]
+    X, y = make_data(task, options.n_rows)
+    ours = train_skbin(task, X, y, 128, 1)
+    plain = train_skorch(task, X, y.astype(np.float32), 128, 1)
+    linears = [m for m in ours.module_.modules() if isinstance(m, nn.Linear)]
+    widths = [linear.out_features for linear in linears]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer = MLPClassifier(widths[:-1], max_iter=1).fit(X, y)
+    row = X[:1]
+    times = time_in_turn(
+        [
+            lambda model=model: repeated(lambda: model.predict_proba(row), 300)
+            for model in (ours, peer, plain)
+        ],
+        options.n_repetitions,
+    )
+    print_row("DenseNet 300 times one row (raw: MLP)", times, 1)
+
+
+def repeated(function, times):
+    for _ in range(times):
+        function()
 
 
 def processor_name():
@@ -241,6 +291,7 @@ def main():
         for batch_size in BATCH_SIZES:
             compare_training(task, batch_size, options)
         compare_prediction(task, options)
+    compare_one_row(options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""
+Time of the import, and peak memory of a fit
+============================================
+
+What does skbin add to the packages that it stands on? Each import runs in a process of
+its own, in turn; printed are medians, and the median of the paired ratios with its
+range. Then a process of its own trains DenseNet for one epoch on X of float32, and for
+comparison does nothing but import and make X: the difference of their peak memory, as a
+multiple of the size of X, is what ``fit`` needs. The goal is X itself, one float32 copy
+and a constant.
+
+Run it with ``python examples/benchmarks/import_time_and_memory.py``.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+
+IMPORTS = {
+    "skbin": "import skbin",
+    "what it stands on": "import torch, sklearn, skorch",
+}
+N_REPETITIONS = 7
+TIMED = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+MAKE = """
+import resource
+import numpy as np
+from skbin import BinaryNetClassifier, DenseNet
+rng = np.random.default_rng(0)
+X = rng.standard_normal(({n_rows}, 50), dtype=np.float32)
+y = (X[:, 0] > 1).astype(int)
+{then}
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+FIT = "BinaryNetClassifier(DenseNet, max_epochs=1, batch_size=4096).fit(X, y)"
+
+
+def printed_by(code):
+    """Run code in a process of its own, and read the number that it prints."""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return float(run.stdout)
+
+
+def main():
+    printed_by(IMPORTS["skbin"] + "; print(0)")  # warms the disk's cache
+    times = np.array(
+        [
+            [printed_by(TIMED.format(code)) for code in IMPORTS.values()]
+            for _ in range(N_REPETITIONS)
+        ]
+    )
+    for name, median in zip(IMPORTS, np.median(times, axis=0), strict=True):
+        print(f"import of {name:<20}{median:8.2f} s")
+    ratios = times[:, 0] / times[:, 1]
+    print(
+        f"ratio {np.median(ratios):.2f} ({ratios.min():.2f}-{ratios.max():.2f}), "
+        "goal <= 1.1\n"
+    )
+    print("rows      X, MB    fit needs, MB    times X (goal: 1 and a constant)")
+    for n_rows in (10_000, 100_000, 1_000_000):
+        kilobytes = [
+            printed_by(MAKE.format(n_rows=n_rows, then=then)) for then in ("", FIT)
+        ]
+        size = n_rows * 50 * 4 / 1e6
+        needed = (kilobytes[1] - kilobytes[0]) / 1e3
+        print(f"{n_rows:<10}{size:5.0f}{needed:17.0f}{needed / size:11.1f}")
+
+
+if __name__ == "__main__":
+    main()
