@@ -16,6 +16,7 @@ INSIDE = {
 BESIDE = {
     "memory": ["fit_cache", "fingerprint"],
     "cutoffs": ["thresholds", "threshold_curve", "decision_metrics", "resampling"],
+    "files": ["onnx_export", "model_file"],
     "pictures": ["threshold_display", "history_display", "pictures"],
 }
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -54,8 +55,8 @@ def arrow(ax, start, end):
     )
 
 
-figure, ax = plt.subplots(figsize=(11, 6))
-ax.set(xlim=(0, 15.2), ylim=(1.7, 10.6))
+figure, ax = plt.subplots(figsize=(11, 7.2))
+ax.set(xlim=(0, 15.2), ylim=(-0.4, 10.6))
 ax.axis("off")
 box(ax, 0.3, 10.3, 3.2, "outside: scikit-learn", OUTSIDE, BLUE)
 box(ax, 5.3, 10.3, 3.6, "the door", ["classifier", "parameters"], ORANGE)

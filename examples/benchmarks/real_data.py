@@ -222,7 +222,7 @@ def draw(results, path):
 
     kinds = sorted(results["kind"].unique())
     figure, axes = plt.subplots(
-        1, len(kinds), figsize=(4.5 * len(kinds), 4), layout="constrained"
+        len(kinds), 1, figsize=(8, 3 * len(kinds)), layout="constrained"
     )
     for ax, kind in zip(np.atleast_1d(axes), kinds, strict=True):
         of_kind = complete(results[results["kind"] == kind])
@@ -235,7 +235,7 @@ def draw(results, path):
             ax.scatter(table[name].mean(), height, s=90, marker="|", color="black")
         ax.set_yticks(range(len(order)), [f"{n} ({rank[n]:.1f})" for n in order])
         ax.set_title(f"{kind}s")
-        ax.set_xlabel("average precision")
+    ax.set_xlabel("average precision")
     figure.suptitle("A point for each data set, a bar for the mean; (mean rank)")
     figure.savefig(path, dpi=120)
 
