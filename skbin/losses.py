@@ -139,14 +139,15 @@ def warn_if_upside_down(
     Warns
     -----
     UserWarning
-        If the rarer class counts less.
+        If one class has at most a third of the weight, and counts less still.
 
     Examples
     --------
     >>> warn_if_upside_down(9.0, negative=90, positive=10, stacklevel=1)
     """
-    is_upside_down = (positive < negative and pos_weight < 1) or (
-        positive > negative and pos_weight > 1
+    # A class is called rare from one in three down: about half nothing is upside down.
+    is_upside_down = (2 * positive <= negative and pos_weight < 1) or (
+        2 * negative <= positive and pos_weight > 1
     )
     if not is_upside_down:
         return

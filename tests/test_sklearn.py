@@ -12,6 +12,7 @@ from skbin import BinaryNetClassifier, ConvNet, DenseNet
 # the frequent one sorts last. What is said about it is tested elsewhere.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The positive class is:UserWarning"),
+    pytest.mark.filterwarnings("ignore:pos_weight=.* makes the rare class rarer"),
     pytest.mark.filterwarnings("ignore:The least populated class:UserWarning"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),
     pytest.mark.filterwarnings("ignore:No positive class found in y_true"),
