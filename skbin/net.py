@@ -254,14 +254,19 @@ class LogitNet(ParameterNet):
         )
 
     def _run_tensor_batches(self, iterator, training, prefix, step_fn, **fit_params):
-        # As in skorch, but the history is looked up once and not four times a batch.
+        # As in skorch, but the history is looked up once and not four times a batch,
+        # and holds losses as they lie on the device until the epoch ends: reading one
+        # would make the processor wait for a GPU at each batch.
         batches = self.history[-1]["batches"]
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            batches[-1][f"{prefix}_loss"] = step["loss"].item()
-            batches[-1][f"{prefix}_batch_size"] = len(batch[0])
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+        try:
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                batches[-1][f"{prefix}_loss"] = step["loss"].detach()
+                batches[-1][f"{prefix}_batch_size"] = len(batch[0])
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        finally:
+            _read_losses(batches, f"{prefix}_loss")
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
     def train_step(self, batch, **fit_params):
@@ -365,6 +370,16 @@ class LogitNet(ParameterNet):
         if kwargs["batch_size"] == -1:
             kwargs["batch_size"] = len(dataset)
         return iterator(dataset, **kwargs)
+
+
+def _read_losses(batches: list[dict[str, Any]], name: str) -> None:
+    """Turn the losses of an epoch from tensors into numbers, all at once."""
+    batches = [batch for batch in batches if name in batch]
+    if not batches:
+        return
+    losses = torch.stack([batch[name] for batch in batches]).flatten().tolist()
+    for batch, loss in zip(batches, losses, strict=True):
+        batch[name] = loss
 
 
 def _needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:

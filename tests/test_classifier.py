@@ -21,6 +21,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
 from skorch.history import History
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet
@@ -546,6 +547,53 @@ def test_an_optimizer_that_evaluates_the_loss_repeatedly_works(rare):
     net = quick(optimizer=torch.optim.LBFGS, lr=0.1, batch_size=-1).fit(*rare)
     losses = net.history[:, "train_loss"]
     assert losses[-1] < losses[0]
+
+
+class CountsReads(TorchDispatchMode):
+    """Count how often a number is read from a tensor: on a GPU each read waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_reads = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.n_reads += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("module", [DenseNet, ConvNet])
+def test_no_batch_waits_for_a_number_from_the_device(rare, module):
+    n_reads = []
+    for batch_size in [16, 128]:
+        with CountsReads() as counts:
+            quick(module, optimizer=torch.optim.SGD, batch_size=batch_size).fit(*rare)
+        n_reads.append(counts.n_reads)
+    assert n_reads[0] == n_reads[1]
+
+
+class ReadsLosses(Callback):
+    def initialize(self):
+        self.seen = []
+        return self
+
+    def on_batch_end(self, net, training=True, **kwargs):
+        self.seen.append(float(net.history[-1, "batches", -1, "train_loss"]))
+
+
+def test_a_callback_reads_the_loss_of_each_batch(rare):
+    net = quick(max_epochs=1, callbacks=[("reads", ReadsLosses())]).fit(*rare)
+    assert (
+        dict(net.callbacks_)["reads"].seen == net.history[0, "batches", :, "train_loss"]
+    )
+
+
+def test_losses_are_numbers_after_an_epoch_that_was_interrupted(rare):
+    class Interrupts(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    net = quick(callbacks=[Interrupts()]).fit(*rare)
+    assert isinstance(net.history[0, "batches", 0, "train_loss"], float)
 
 
 class HistoryOfAUser(History):
