@@ -144,11 +144,12 @@ class TensorRows(Dataset):
         factors = torch.randint(2**62, (n_columns + 1,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
         n_rows = max(_VALUES_HASHED_AT_ONCE // max(n_columns, 1), 1)
-        keys = [
-            _hash_rows(self._columns(slice(start, start + n_rows)), factors)
-            for start in range(0, len(self), n_rows)
-        ]
-        return torch.cat(keys).cpu().numpy()
+        # Small results kept between large temporary arrays would leave holes in memory.
+        keys = torch.empty(len(self), dtype=torch.int64, device=self.device)
+        for start in range(0, len(self), n_rows):
+            part = slice(start, start + n_rows)
+            keys[part] = _hash_rows(self._columns(part), factors)
+        return keys.cpu().numpy()
 
     def _columns(self, index: slice) -> list[torch.Tensor]:
         X = self._dense(index).flatten(1)
@@ -157,7 +158,7 @@ class TensorRows(Dataset):
 
 def _take(values: torch.Tensor, index: Any) -> torch.Tensor:
     if isinstance(index, slice):
-        return values[index]
+        return values[index].clone()  # a module may work in place, on a user's array
     return values.index_select(0, index)  # several times faster than values[index]
 
 
@@ -178,8 +179,26 @@ def _as_tensor(values: Any) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         return values
     array = np.asarray(values)
-    # torch cannot promise to leave a read-only array alone, so it gets its own.
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    return torch.from_numpy(array if array.flags.writeable else _lent(array))
+
+
+def _lent(array: NDArray[Any]) -> NDArray[Any]:
+    """View read-only memory, a file mapped into it perhaps, as torch wants to see it.
+
+    torch warns of arrays that it could change. Batches are copies, so it does not.
+    """
+    return np.asarray(_Lent(array))
+
+
+class _Lent:
+    def __init__(self, array: NDArray[Any]) -> None:
+        address, _ = array.__array_interface__["data"]
+        is_read_only = False
+        self.array = array  # lives as long as the view does
+        self.__array_interface__ = {
+            **array.__array_interface__,
+            "data": (address, is_read_only),
+        }
 
 
 class TensorBatches:

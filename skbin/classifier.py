@@ -1,5 +1,6 @@
 """The door between scikit-learn and torch: `BinaryNetClassifier`."""
 
+from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
@@ -678,11 +679,13 @@ dict of arrays, or torch Dataset
         self.check_is_fitted()
         self._check_parameters()
         if self._outputs_are_logits():
-            outputs = [
-                output[0] if isinstance(output, tuple) else output
-                for output in self.forward_iter(X)
-            ]
-            z = to_numpy(torch.cat(outputs)).astype(np.float64)
+            # Not a list of tensors: small ones between large temporary ones leave
+            # holes in memory.
+            logits = array("d")
+            for output in self.forward_iter(X):
+                output = output[0] if isinstance(output, tuple) else output
+                logits.frombytes(to_numpy(output).astype(np.float64).tobytes())
+            z = np.frombuffer(logits)
         else:
             z = logit(super().predict_proba(X)[:, 1].astype(np.float64))
         return z + self._prior_shift()

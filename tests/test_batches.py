@@ -49,11 +49,13 @@ def test_float32_arrays_are_shared_not_copied():
     assert rows.X[0, 0] == 7
 
 
-def test_read_only_arrays_are_left_alone():
+@pytest.mark.parametrize("index", [slice(0, 2), torch.tensor([0, 1])])
+def test_read_only_arrays_are_shared_and_their_batches_are_not(index):
     X = np.zeros((4, 2), dtype=np.float32)
     X.flags.writeable = False
     rows = TensorRows(X)
-    rows.X[0, 0] = 7
+    assert np.shares_memory(rows.X.numpy(), X)
+    rows.batch(index)[0][0, 0] = 7
     assert X[0, 0] == 0
 
 
