@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils.data import IterableDataset
 
 from skbin.batches import TensorRows, iterate_batches
+from skbin.checkpoints import Checkpoints
 from skbin.conv_net import ConvNet
 from skbin.devices import require_device
 from skbin.fit_cache import recall_or_train
@@ -46,6 +47,7 @@ from skbin.unequal_lengths import end_early, pad_signals, refuse_unequal_lengths
 # Attributes that belong to this estimator and this call of fit, beside parameters.
 _NOT_SET_BY_TRAINING = {
     "_callback_fit_ctx",
+    "_checkpoints",
     "_class_totals",
     "_fit_task",
     "_input_shape",
@@ -188,7 +190,9 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     Processes that want the same network wait for the one that trains it. With
     ``random_state=None`` any network trained with that setting will do. What callbacks
     do elsewhere, such as writing files, is not repeated, and scikit-learn's callbacks
-    see no epochs of it. A training that was interrupted is not kept. The folder holds
+    see no epochs of it. A training that was killed or interrupted goes on after the
+    last epoch that it left in the folder, which it does for a twentieth of its time at
+    most, and ends as if nothing had been. The folder holds
     pickles: whoever can write there can run code here. `partial_fit`, warm starts and
     torch Datasets always train.
 
@@ -324,7 +328,12 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     def __getstate__(self):
         # A checkpoint that is written while training must not load as if training.
         state = {**super().__getstate__(), "_is_training": False}
-        for name in ("_fit_task", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+        for name in (
+            "_checkpoints",
+            "_fit_task",
+            "_callback_fit_ctx",
+            "_skl_callbacks_to_teardown",
+        ):
             state.pop(name, None)
         return state
 
@@ -409,8 +418,12 @@ dict of arrays, or torch Dataset
         n_epochs_before = 0 if fresh else len(self.history)
         self._seed = None if seed is None else seed + n_epochs_before
 
-        def train() -> tuple[dict[str, Any], bool]:
-            return self._run_training(X, target, weight, fit_params, method, fresh)
+        def train(checkpoints: Checkpoints | None = None) -> tuple[dict, bool]:
+            self._checkpoints = checkpoints
+            try:
+                return self._run_training(X, target, weight, fit_params, method, fresh)
+            finally:
+                del self._checkpoints
 
         if self.memory is None or not fresh or is_dataset(X):
             train()
@@ -450,9 +463,11 @@ dict of arrays, or torch Dataset
         except Exception:
             self._forget_fit()
             raise
+        return self._what_training_sets(), not self._was_interrupted
+
+    def _what_training_sets(self) -> dict[str, Any]:
         others = _NOT_SET_BY_TRAINING | self.get_params(deep=False).keys()
-        state = {k: v for k, v in vars(self).items() if k not in others}
-        return state, not self._was_interrupted
+        return {k: v for k, v in vars(self).items() if k not in others}
 
     @contextmanager
     def _inside_training(self) -> Iterator[None]:

@@ -19,19 +19,20 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_memory
 from torch import nn
 
+from skbin.checkpoints import Checkpoints
 from skbin.fingerprint import Fingerprint
 
 _FOLDER = "skbin_fits"
 
+Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
 
-def recall_or_train(
-    memory: Any, depends_on: Any, train: Callable[[], tuple[dict[str, Any], bool]]
-) -> dict[str, Any]:
+
+def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any]:
     """Give the state that a training leaves, from `memory` where it is kept there.
 
     Processes that want the same training wait for the one that does it. An entry that
     cannot be read is trained again, and a folder that cannot be written does without,
-    both with a warning.
+    both with a warning. What a killed training left is gone on from.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def recall_or_train(
         All that the training depends on.
     train : callable
         Trains, and returns the state and whether the training came to its end: what
-        was interrupted is not kept.
+        was interrupted is not kept. It gets `Checkpoints`, or None where nothing can
+        be kept.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def recall_or_train(
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> def train():
+    >>> def train(checkpoints):
     ...     print("training")
     ...     return {"weight_": 1.5}, True
     >>> with TemporaryDirectory() as folder:
@@ -67,14 +69,14 @@ def recall_or_train(
         memory = check_memory(memory)
     except OSError as error:
         _warn_that_nothing_is_kept(error)
-        return train()[0]
+        return train(None)[0]
     if memory.location is None:
-        return train()[0]
+        return train(None)[0]
     try:
         fingerprint = Fingerprint(depends_on)
     except Exception as error:  # code and objects of a user may raise anything
         _warn_that_nothing_is_kept(error)
-        return train()[0]
+        return train(None)[0]
     return _Shelf(memory, fingerprint).recall_or(train)
 
 
@@ -84,38 +86,48 @@ class _Shelf:
     def __init__(self, memory: joblib.Memory, fingerprint: Fingerprint) -> None:
         self.store = memory.store_backend
         self.place = [_FOLDER, fingerprint.key]
+        self.unfinished = [_FOLDER, f"{fingerprint.key}_unfinished"]
         self.code = fingerprint.code
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
 
-    def recall_or(
-        self, train: Callable[[], tuple[dict[str, Any], bool]]
-    ) -> dict[str, Any]:
+    def recall_or(self, train: Train) -> dict[str, Any]:
         lock = FileLock(self.lock_file)
         try:
             self.lock_file.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except (OSError, NotImplementedError) as error:
-            state = self._recall()
+            state = self._recall(self.place)
             if state is not None:
                 return state
             _warn_that_nothing_is_kept(error)
-            return train()[0]
+            return train(None)[0]
         try:
-            state = self._recall()
-            if state is not None:
-                return state
-            state, is_complete = train()
-            if is_complete:
-                self._keep(state)
-            return state
+            state = self._recall(self.place)
+            return self._train(train) if state is None else state
         finally:
             lock.release()
 
-    def _recall(self) -> dict[str, Any] | None:
-        if not self.store.contains_item(self.place):
+    def _train(self, train: Train) -> dict[str, Any]:
+        checkpoints = Checkpoints(
+            lambda state: self._keep(state, self.unfinished),
+            left=self._recall(self.unfinished),
+        )
+        state, is_complete = train(checkpoints)
+        if not is_complete:
+            return state
+        for place in (self.place, self.unfinished):
+            with suppress(OSError):
+                self.store.clear_item(place)  # with what a killed process left there
+        error = self._keep(state, self.place)
+        if error is not None:
+            _warn_that_nothing_is_kept(error)
+        return state
+
+    def _recall(self, place: list[str]) -> dict[str, Any] | None:
+        if not self.store.contains_item(place):
             return None
         try:
-            digest, pickled = self.store.load_item(self.place, verbose=0)
+            digest, pickled = self.store.load_item(place, verbose=0)
             if hashlib.sha256(pickled).hexdigest() != digest:
                 raise ValueError("its checksum differs")
             return _Unpickler(io.BytesIO(pickled), self.code).load()
@@ -127,26 +139,22 @@ class _Shelf:
             )
             return None
 
-    def _keep(self, state: dict[str, Any]) -> None:
+    def _keep(self, state: dict[str, Any], place: list[str]) -> Exception | None:
+        """Write a state, or tell why that cannot be."""
         try:
             pickled = _pickled(state, self.code)
         except Exception as error:  # what cannot be pickled may raise anything
-            _warn_that_nothing_is_kept(error)
-            return
+            return error
         digest = hashlib.sha256(pickled).hexdigest()
-        with suppress(OSError):
-            self.store.clear_item(self.place)  # what a killed process left, too
         with warnings.catch_warnings():
             warnings.simplefilter("error", CacheWarning)
             try:
-                self.store.dump_item(self.place, (digest, pickled), verbose=0)
+                self.store.dump_item(place, (digest, pickled), verbose=0)
             except CacheWarning as error:
                 with suppress(OSError):
-                    self.store.clear_item(self.place)
-                problem = error
-            else:
-                return
-        _warn_that_nothing_is_kept(problem)
+                    self.store.clear_item(place)
+                return error
+        return None
 
 
 def _warn_that_nothing_is_kept(error: Exception) -> None:

@@ -21,6 +21,7 @@ from skbin.batches import (
     lives_in_memory,
     some_rows,
 )
+from skbin.checkpoints import RandomState
 from skbin.criteria import (
     refuse_logits_under_bce,
     refuse_loss_of_two_outputs,
@@ -48,7 +49,8 @@ class LogitNet(ParameterNet):
 
     Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
     It also sets what the steps read: ``pos_weight_``, ``batch_prior_``,
-    ``_input_shape``, ``_largest_id``, ``_seed``, ``_is_new`` and ``_is_training``.
+    ``_input_shape``, ``_largest_id``, ``_seed``, ``_is_new``, ``_is_training`` and
+    ``_checkpoints``.
     """
 
     pos_weight: Any = None
@@ -98,10 +100,15 @@ class LogitNet(ParameterNet):
                 # skorch lets callbacks end a training as Ctrl-C does.
                 self._was_interrupted = not isinstance(callback, EarlyStopping)
                 raise
+        checkpoints = vars(self).get("_checkpoints")
+        if method_name == "on_epoch_end" and checkpoints is not None:
+            checkpoints.offer(self._state_between_epochs)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Let a new network begin where the data are; see skorch."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        if "_random_state_between" in vars(self):
+            self.__dict__.pop("_random_state_between").restore()
         module: Any = self.module_
         if self.__dict__.pop("_is_new", False):
             self._begin_at_base_rate(module)
@@ -122,11 +129,39 @@ class LogitNet(ParameterNet):
             set_base_logit(logit(self.batch_prior_) + np.log(self.pos_weight_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train, and note whether something but early stopping ended it; see skorch."""
+        """Train, and note whether something but early stopping ended it; see skorch.
+
+        A training that was killed goes on after the last epoch that it has left.
+        """
         self._was_interrupted = True
+        checkpoints = vars(self).get("_checkpoints")
+        if checkpoints is not None and checkpoints.left is not None:
+            self._go_on_from(checkpoints)
+            epochs = self.max_epochs - len(self.history)
+        elif checkpoints is not None:
+            checkpoints.random_state_before = RandomState(self.device)
         super().fit_loop(X, y, epochs, **fit_params)
         self._was_interrupted = False
         return self
+
+    def _state_between_epochs(self) -> dict[str, Any]:
+        return {
+            "attributes": self._what_training_sets(),
+            "random_state_before": self._checkpoints.random_state_before,
+            "random_state_between": RandomState(self.device),
+        }
+
+    def _go_on_from(self, checkpoints) -> None:
+        new_callbacks = self.callbacks_
+        self.__dict__.update(checkpoints.left["attributes"])
+        self.__dict__.pop("_is_new", None)
+        for (_, new), (_, old) in zip(new_callbacks, self.callbacks_, strict=True):
+            if isinstance(old, EpochProgress):
+                old.go_on_with(new, n_epochs=len(self.history))
+        # The iterators over batches are made as they were when the training began.
+        checkpoints.random_state_before = checkpoints.left["random_state_before"]
+        checkpoints.random_state_before.restore()
+        self._random_state_between = checkpoints.left["random_state_between"]
 
     def _set_training(self, training=True):
         # Walking through all layers at each step costs more than some of the layers.

@@ -41,6 +41,20 @@ class EpochProgress(Callback):
         if net.verbose == 1:
             self._bar = tqdm(total=net.max_epochs, unit="epoch", file=sys.stderr)
 
+    def go_on_with(self, other: "EpochProgress", n_epochs: int) -> None:
+        """Take the open bar of another one, for a training that was killed.
+
+        Parameters
+        ----------
+        other : EpochProgress
+            The one whose bar is open.
+        n_epochs : int
+            Epochs that are done.
+        """
+        self._bar = other._bar
+        if self._bar is not None:
+            self._bar.update(n_epochs)
+
     def on_batch_end(
         self, net: Any, batch: Any = None, training: Any = None, **step: Any
     ) -> None:

@@ -1,0 +1,184 @@
+"""A training that was killed goes on, and ends as if nothing had been."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.dataset import ValidSplit
+
+from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet, checkpoints
+from skbin.checkpoints import Checkpoints
+
+
+class Fails(Callback):
+    """Ends a training in its fourth epoch, while the environment says so."""
+
+    def on_batch_end(self, net, training=True, **kwargs):
+        if len(net.history) == 4 and os.environ.get("FAILS"):
+            raise RuntimeError("the power is off")
+
+
+class CountEpochs(Callback):
+    def __init__(self, file):
+        self.file = file
+
+    def on_epoch_begin(self, net, **kwargs):
+        with open(self.file, "a") as file:
+            file.write("one\n")
+
+
+@pytest.fixture
+def _after_each_epoch(monkeypatch):
+    monkeypatch.setattr(checkpoints, "_FIRST_AFTER", 0)
+    monkeypatch.setattr(checkpoints, "_SHARE_OF_TIME", np.inf)
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"module": ConvNet, "pos_weight": "balanced"},
+        {"iterator_train": BalancedBatches, "prior": "train"},
+        {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "random_state": 5},
+        {
+            "train_split": ValidSplit(5, stratified=True),
+            "callbacks__stop": EarlyStopping(patience=4, threshold=0.5),
+        },
+        {"train_split": ValidSplit(0.3)},
+        {"callbacks__rate": LRScheduler("StepLR", step_size=2)},
+        {"callbacks__score": EpochScoring("f1", on_train=True, use_caching=True)},
+        {"verbose": 1},
+    ],
+    ids=lambda params: "-".join(params) or "default",
+)
+def test_a_training_that_failed_goes_on_and_ends_as_if_nothing_had_been(
+    rare, tmp_path, monkeypatch, params
+):
+    epochs = tmp_path / "epochs.txt"
+    net = BinaryNetClassifier(
+        DenseNet,
+        max_epochs=6,
+        callbacks=[
+            ("fails", Fails()),
+            ("count", CountEpochs(str(epochs))),
+            ("stop", None),
+            ("rate", None),
+            ("score", None),
+        ],
+        random_state=0,
+    ).set_params(**params)
+    whole = clone(net).fit(*rare)
+    net.set_params(memory=str(tmp_path))
+    monkeypatch.setenv("FAILS", "yes")
+    with pytest.raises(RuntimeError, match="the power is off"):
+        clone(net).fit(*rare)
+    monkeypatch.delenv("FAILS")
+    epochs.unlink()
+    resumed = clone(net).fit(*rare)
+    assert len(epochs.read_text().splitlines()) == len(whole.history) - 3
+    assert_same_training(whole, resumed)
+    assert_same_training(whole, clone(net).fit(*rare))
+    for part in (whole, resumed):  # and both go on alike
+        part.partial_fit(*rare)
+    assert_same_training(whole, resumed)
+    assert len(list(tmp_path.rglob("output.pkl*"))) == 1
+
+
+def assert_same_training(first, second):
+    rows = [
+        [{k: v for k, v in epoch.items() if k != "dur"} for epoch in net.history]
+        for net in (first, second)
+    ]
+    assert rows[0] == rows[1]
+    states = [net.module_.state_dict() for net in (first, second)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert vars(first).keys() == vars(second).keys()
+
+
+SCRIPT = """
+import sys
+from sklearn.datasets import make_classification
+from skbin import BinaryNetClassifier
+
+X, y = make_classification(4000, weights=[0.9], random_state=0)
+net = BinaryNetClassifier(
+    max_epochs=12, memory=sys.argv[1], verbose=2, callbacks__print_log__sink=print,
+    random_state=0,
+).fit(X, y)
+print(net.predict_proba(X)[:, 1].sum().hex())
+"""
+
+
+def start(folder):
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", SCRIPT, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def epochs_of(lines):
+    numbers = (line.split()[0] for line in lines if line.split())
+    return [int(number) for number in numbers if number.isdigit()]
+
+
+def test_a_killed_process_leaves_what_the_next_one_goes_on_from(tmp_path):
+    killed = start(tmp_path / "killed")
+    for _ in killed.stdout:
+        if list((tmp_path / "killed").rglob("*_unfinished/output.pkl")):
+            break
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate(timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+    resumed, errors = start(tmp_path / "killed").communicate(timeout=300)
+    whole, _ = start(tmp_path / "whole").communicate(timeout=300)
+    assert errors == ""
+    assert resumed.splitlines()[-1] == whole.splitlines()[-1]
+    assert epochs_of(whole.splitlines()) == list(range(1, 13))
+    assert epochs_of(resumed.splitlines())[0] > 1
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+def test_a_checkpoint_that_cannot_be_read_is_begun_anew_with_a_warning(
+    rare, tmp_path, monkeypatch
+):
+    net = BinaryNetClassifier(
+        max_epochs=6, callbacks=[Fails()], memory=str(tmp_path), random_state=0
+    )
+    monkeypatch.setenv("FAILS", "yes")
+    with pytest.raises(RuntimeError, match="the power is off"):
+        clone(net).fit(*rare)
+    monkeypatch.delenv("FAILS")
+    (file,) = tmp_path.rglob("output.pkl")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.warns(UserWarning, match="cannot be read .* trained again"):
+        resumed = clone(net).fit(*rare)
+    assert_same_training(clone(net).set_params(memory=None).fit(*rare), resumed)
+    assert [Path(file).name for file in tmp_path.rglob("output.pkl*")] == ["output.pkl"]
+
+
+def test_checkpoints_take_a_small_share_of_the_time(monkeypatch):
+    now = [0.0]
+    kept = []
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+
+    def keep_slowly(state):
+        kept.append(now[0])
+        now[0] += 2
+
+    offered = Checkpoints(keep_slowly)
+    while now[0] < 1000:
+        offered.offer(dict)
+        now[0] += 0.5
+    assert kept[0] >= 1
+    assert 2 * len(kept) <= 0.06 * 1000
+    assert len(kept) > 10
