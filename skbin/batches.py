@@ -1,5 +1,6 @@
 """Rows that live as tensors on the device, and the batches cut from them."""
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -214,12 +215,23 @@ class TensorBatches:
     shuffle : bool, default=False
         Draw a new order for each pass, from torch's generator.
 
+    Attributes
+    ----------
+    part : int, default=0
+        Which of the parts of each pass to go through.
+    n_parts : int, default=1
+        Parts of equal length, for processes that train together. Some rows come twice
+        where the number of rows asks for it.
+
     Examples
     --------
     >>> rows = TensorRows(np.zeros((7, 2)), y=np.zeros(7))
     >>> [len(y) for _, y in TensorBatches(rows, batch_size=3)]
     [3, 4]
     """
+
+    part = 0
+    n_parts = 1
 
     def __init__(self, dataset: Any, batch_size: int, shuffle: bool = False) -> None:
         self.rows, self.index = _resolve(dataset)
@@ -231,14 +243,23 @@ class TensorBatches:
         return len(self._bounds()) - 1
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        index = self._order()
+        index = self._part_of(self._order())
         bounds = self._bounds()
         for start, stop in pairwise(bounds):
             part = slice(start, stop)
             yield self.rows.batch(part if index is None else index[part])
 
+    def _part_of(self, order: torch.Tensor | None) -> torch.Tensor | None:
+        if self.n_parts == 1:
+            return order
+        if order is None:
+            order = torch.arange(self.n_samples, device=self.rows.device)
+        missing = -len(order) % self.n_parts
+        return torch.cat([order, order[:missing]])[self.part :: self.n_parts]
+
     def _bounds(self) -> list[int]:
-        bounds = [*range(0, self.n_samples, self.batch_size), self.n_samples]
+        n_samples = math.ceil(self.n_samples / self.n_parts)
+        bounds = [*range(0, n_samples, self.batch_size), n_samples]
         if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1 < self.batch_size:
             del bounds[-2]
         return bounds
@@ -283,6 +304,27 @@ def lives_in_memory(dataset: Any) -> bool:
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     return isinstance(dataset, TensorRows)
+
+
+def comes_from_tensor_rows(batch: Any) -> bool:
+    """Whether a batch was cut from `TensorRows`.
+
+    Parameters
+    ----------
+    batch : pair
+        Samples and targets.
+
+    Returns
+    -------
+    comes_from_tensor_rows : bool
+
+    Examples
+    --------
+    >>> rows = TensorRows(np.eye(2))
+    >>> comes_from_tensor_rows(rows.batch(slice(0, 1)))
+    True
+    """
+    return hasattr(batch[1], "sample_weight")
 
 
 def some_rows(dataset: Any) -> Any:

@@ -574,7 +574,11 @@ dict of arrays, or torch Dataset
     def _rows(self, X, target=None, weight=None):
         if self.dataset is TensorRows:
             return TensorRows(
-                X, target, weight, device=self.device, dtype=self._input_dtype(X)
+                X,
+                target,
+                weight,
+                device=self._compute_device(),
+                dtype=self._input_dtype(X),
             )
         if weight is not None:
             raise ValueError(

@@ -109,7 +109,7 @@ class LogitNet(ParameterNet):
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         if "_random_state_between" in vars(self):
             self.__dict__.pop("_random_state_between").restore()
-        module: Any = self.module_
+        module = self._bare_module()
         if self.__dict__.pop("_is_new", False):
             self._begin_at_base_rate(module)
         if not getattr(module, "wants_input_scale", False):
@@ -119,7 +119,15 @@ class LogitNet(ParameterNet):
         rows = self.get_iterator(some_rows(dataset_train), training=False)
         batches = [X for X, _ in rows]
         if isinstance(batches[0], torch.Tensor):
-            module.learn_input_scale(to_device(torch.cat(batches), self.device))
+            module.learn_input_scale(
+                to_device(torch.cat(batches), self._compute_device())
+            )
+
+    def _bare_module(self) -> Any:
+        return self.module_
+
+    def _compute_device(self) -> Any:
+        return self.device
 
     def _begin_at_base_rate(self, module) -> None:
         """Let the network give every row the share of positives, as weighted."""
@@ -198,7 +206,8 @@ class LogitNet(ParameterNet):
         if self._criterion_takes_logits:
             criterion: Any = getattr(self.criterion_, "_orig_mod", self.criterion_)
             if pos_weight != 1 or criterion.pos_weight is not None:
-                criterion.pos_weight = torch.tensor(pos_weight, device=self.device)
+                device = self._compute_device()
+                criterion.pos_weight = torch.tensor(pos_weight, device=device)
             return
         if self.pos_weight is not None:
             raise ValueError(

@@ -9,7 +9,9 @@ each:
 
 - ``n_jobs=2`` as it is: joblib's workers limit torch to their share of the cores,
 - two workers that each take all cores, to show what fighting costs,
-- one process with all cores, and with one thread.
+- one process with all cores, and with one thread,
+- a Dask cluster of one and of two processes on this machine, where dask.distributed is
+  installed.
 
 Run it with ``python examples/benchmarks/wide_search.py``. Each search runs in a process
 and a folder of its own, in turn, and printed are medians and the paired ratio to the
@@ -20,6 +22,8 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
 import joblib
@@ -37,32 +41,55 @@ GRID = {
     "module__num_filters": [16, 32],
     "threshold": np.linspace(0.05, 0.95, 19).round(2).tolist(),
 }
-# n_jobs, threads of torch in each worker
+# workers, threads of torch in each, what runs them
 SETTINGS = {
-    "one process, all cores": (1, N_CORES),
-    "one process, one thread": (1, 1),
-    "a worker for each core": (N_CORES, 1),
-    "workers that fight": (N_CORES, N_CORES),
+    "one process, one thread": (1, 1, "loky"),
+    "one process, all cores": (1, N_CORES, "loky"),
+    "a worker for each core": (N_CORES, 1, "loky"),
+    "workers that fight": (N_CORES, N_CORES, "loky"),
 }
+if find_spec("distributed"):
+    SETTINGS["Dask, one worker"] = (1, 1, "dask")
+    SETTINGS["Dask, a worker for each core"] = (N_CORES, 1, "dask")
 
 
-def search(n_jobs, n_threads):
-    """Search, and return seconds and the best cutoff."""
+@contextmanager
+def workers(n_workers, n_threads, backend):
+    """Let joblib use them."""
+    if backend == "loky":
+        with joblib.parallel_config(
+            backend, n_jobs=n_workers, inner_max_num_threads=n_threads
+        ):
+            yield
+        return
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend),
+    ):
+        yield
+
+
+def search(n_workers, n_threads, backend):
+    """Search, and return seconds and the best score."""
     torch.set_num_threads(n_threads)
     X, y = make_classification(6000, 20, weights=[0.9], random_state=0)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, workers(n_workers, n_threads, backend):
         net = BinaryNetClassifier(max_epochs=8, memory=folder, random_state=0)
-        grid = GridSearchCV(net, GRID, scoring="f1", cv=3, n_jobs=n_jobs)
+        grid = GridSearchCV(net, GRID, scoring="f1", cv=3)
         start = time.perf_counter()
-        with joblib.parallel_config("loky", inner_max_num_threads=n_threads):
-            grid.fit(X, y)
+        grid.fit(X, y)
         return time.perf_counter() - start, grid.best_score_
 
 
-def searched(n_jobs, n_threads):
+def searched(setting):
     """Search in a process of its own, in which no thread pool has been made yet."""
     run = subprocess.run(
-        [sys.executable, __file__, str(n_jobs), str(n_threads)],
+        [sys.executable, __file__, *map(str, setting)],
         capture_output=True,
         text=True,
         check=True,
@@ -72,12 +99,13 @@ def searched(n_jobs, n_threads):
 
 
 def main():
-    if len(sys.argv) == 3:
-        print(*search(*map(int, sys.argv[1:])))
+    if len(sys.argv) == 4:
+        n_workers, n_threads, backend = sys.argv[1:]
+        print(*search(int(n_workers), int(n_threads), backend))
         return
     runs = np.array(
         [
-            [searched(*setting) for setting in SETTINGS.values()]
+            [searched(setting) for setting in SETTINGS.values()]
             for _ in range(N_REPETITIONS)
         ]
     )
@@ -86,7 +114,7 @@ def main():
     for column, name in enumerate(SETTINGS):
         ratios = times[:, column] / times[:, 0]
         print(
-            f"{name:<26}{np.median(times[:, column]):8.1f}"
+            f"{name:<30}{np.median(times[:, column]):8.1f}"
             f"{np.median(ratios):8.2f} ({ratios.min():.2f}-{ratios.max():.2f})"
             f"    best F1 {scores[0, column]:.3f}"
         )
