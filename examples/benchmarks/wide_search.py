@@ -7,7 +7,11 @@ trainings with ``memory``. How should the cores be shared? This times the whole 
 with one process and with two workers, and with different numbers of torch's threads in
 each:
 
-- ``n_jobs=2`` as it is: joblib's workers limit torch to their share of the cores,
+- a worker for each core, with a thread each: so joblib's workers limit torch when
+  they are left alone,
+- the same with a grid in two parts, of which the first holds each training once: in one
+  grid the cutoffs of a network come one after the other, and while one worker trains it
+  the other waits for it,
 - two workers that each take all cores, to show what fighting costs,
 - one process with all cores, and with one thread,
 - a Dask cluster of one and of two processes on this machine, where dask.distributed is
@@ -41,16 +45,21 @@ GRID = {
     "module__num_filters": [16, 32],
     "threshold": np.linspace(0.05, 0.95, 19).round(2).tolist(),
 }
-# workers, threads of torch in each, what runs them
+TRAININGS_FIRST = [
+    {**GRID, "threshold": GRID["threshold"][:1]},
+    {**GRID, "threshold": GRID["threshold"][1:]},
+]
+# workers, threads of torch in each, what runs them, how the grid is written
 SETTINGS = {
-    "one process, one thread": (1, 1, "loky"),
-    "one process, all cores": (1, N_CORES, "loky"),
-    "a worker for each core": (N_CORES, 1, "loky"),
-    "workers that fight": (N_CORES, N_CORES, "loky"),
+    "one process, one thread": (1, 1, "loky", "grid"),
+    "one process, all cores": (1, N_CORES, "loky", "grid"),
+    "a worker for each core": (N_CORES, 1, "loky", "grid"),
+    "the same, trainings first": (N_CORES, 1, "loky", "trainings first"),
+    "workers that fight": (N_CORES, N_CORES, "loky", "grid"),
 }
 if find_spec("distributed"):
-    SETTINGS["Dask, one worker"] = (1, 1, "dask")
-    SETTINGS["Dask, a worker for each core"] = (N_CORES, 1, "dask")
+    SETTINGS["Dask, one worker"] = (1, 1, "dask", "trainings first")
+    SETTINGS["Dask, two workers"] = (2, 1, "dask", "trainings first")
 
 
 @contextmanager
@@ -74,16 +83,17 @@ def workers(n_workers, n_threads, backend):
         yield
 
 
-def search(n_workers, n_threads, backend):
+def search(n_workers, n_threads, backend, order):
     """Search, and return seconds and the best score."""
     torch.set_num_threads(n_threads)
     X, y = make_classification(6000, 20, weights=[0.9], random_state=0)
     with TemporaryDirectory() as folder, workers(n_workers, n_threads, backend):
         net = BinaryNetClassifier(max_epochs=8, memory=folder, random_state=0)
-        grid = GridSearchCV(net, GRID, scoring="f1", cv=3)
+        grid = TRAININGS_FIRST if order == "trainings first" else GRID
+        grid_search = GridSearchCV(net, grid, scoring="f1", cv=3)
         start = time.perf_counter()
-        grid.fit(X, y)
-        return time.perf_counter() - start, grid.best_score_
+        grid_search.fit(X, y)
+        return time.perf_counter() - start, grid_search.best_score_
 
 
 def searched(setting):
@@ -99,9 +109,9 @@ def searched(setting):
 
 
 def main():
-    if len(sys.argv) == 4:
-        n_workers, n_threads, backend = sys.argv[1:]
-        print(*search(int(n_workers), int(n_threads), backend))
+    if len(sys.argv) == 5:
+        n_workers, n_threads, backend, order = sys.argv[1:]
+        print(*search(int(n_workers), int(n_threads), backend, order))
         return
     runs = np.array(
         [
