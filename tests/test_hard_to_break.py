@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from hypothesis import given, note
+from hypothesis import event, given, note
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
@@ -90,8 +90,9 @@ containers = st.sampled_from(
 @st.composite
 def samples(draw, rows):
     X = draw(arrays(rows))
+    container = draw(containers)
     try:
-        return draw(containers)(X)
+        return container(X)
     except Exception:  # such as a table with four axes
         return X
 
@@ -108,7 +109,23 @@ def labels(draw, rows):
     return container(y)
 
 
-weights = st.one_of(st.none(), st.none(), st.floats(), st.lists(st.floats(), max_size=12))
+def ordinary_samples(rows):
+    shapes = st.one_of(
+        st.tuples(st.just(rows), st.integers(1, 6)),
+        st.tuples(st.just(rows), st.integers(1, 2), st.integers(1, 9)),
+    )
+    return npst.arrays(np.float32, shapes, elements=st.floats(-9, 9, width=32))
+
+
+def two_classes(rows):
+    return st.permutations([0] * (rows - rows // 3) + [1] * (rows // 3))
+
+
+def weights(rows):
+    right = st.lists(st.floats(0, 9), min_size=rows, max_size=rows)
+    return st.one_of(right, st.lists(st.floats(), max_size=12), anything)
+
+
 PARAMETERS = {
     "threshold": st.floats(0, 1),
     "pos_weight": st.one_of(st.just("balanced"), st.floats(0, 1e6)),
@@ -141,8 +158,7 @@ def parameters(draw):
     chosen = {name: draw(PARAMETERS[name]) for name in names}
     if draw(st.integers(0, 9)) == 0:
         chosen[draw(st.sampled_from(sorted(PARAMETERS)))] = draw(anything)
-    module = draw(st.sampled_from([ConvNet, DenseNet]))
-    return {"module": module, "max_epochs": 1, "random_state": 0, **chosen}
+    return chosen
 
 
 def as_bytes(*objects):
@@ -161,11 +177,15 @@ def global_state():
 
 @given(data=st.data())
 def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
-    rows = data.draw(n_samples)
-    X = data.draw(samples(rows))
-    y = data.draw(st.one_of(labels(rows), labels(rows), labels(rows), anything))
-    sample_weight = data.draw(weights)
-    params = data.draw(parameters())
+    # One or two things out of the ordinary: with more, the first would hide the others.
+    odd = data.draw(st.sets(st.sampled_from(["X", "y", "weight", "params"]), max_size=2))
+    rows = data.draw(n_samples if odd else st.integers(4, 12))
+    X = data.draw(samples(rows) if "X" in odd else ordinary_samples(rows))
+    y = data.draw(st.one_of(labels(rows), anything) if "y" in odd else two_classes(rows))
+    sample_weight = data.draw(weights(rows)) if "weight" in odd else None
+    params = {"module": data.draw(st.sampled_from([ConvNet, DenseNet]))}
+    params |= {"max_epochs": 1, "random_state": 0}
+    params |= data.draw(parameters()) if "params" in odd else {}
     note(f"{params}\n{X!r}\n{y!r}\n{sample_weight!r}")
     given_bytes, state = as_bytes(X, y, sample_weight), global_state()
     with warnings.catch_warnings():
@@ -175,11 +195,13 @@ def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
             probability = net.predict_proba(X)
         except DOCUMENTED_ERRORS as error:
             assert str(error)
+            event("refused")
             probability = None
         assert as_bytes(X, y, sample_weight) == given_bytes
         assert params["random_state"] is None or global_state() == state
         if probability is None:
             return
+        event("fitted")
         assert probability.shape == (rows, 2)
         assert ((probability >= 0) & (probability <= 1)).all()
         assert_allclose(probability.sum(1), 1)
@@ -210,7 +232,7 @@ def test_any_scores_give_a_threshold_or_a_documented_error(data):
     scores = data.draw(st.one_of(st.lists(st.floats(0, 1), max_size=12), arrays(rows)))
     metric = data.draw(st.one_of(st.sampled_from(["f1", "recall", "nonsense"]), anything))
     try:
-        choice = select_threshold(y_true, scores, metric, n_resamples=10)
+        choice = select_threshold(y_true, scores, metric, n_bootstraps=10)
     except DOCUMENTED_ERRORS as error:
         assert str(error)
         return
