@@ -38,6 +38,7 @@ from skbin.probability import (
     log_probability_columns,
     prior_shift,
     probability_columns,
+    require_probabilities,
 )
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
@@ -368,6 +369,9 @@ dict of arrays, or torch Dataset
         ValueError
             For unusable data or parameters, a device that is not there, a module
             whose output is no logit, or a loss that becomes NaN or infinite.
+        RuntimeError
+            What torch says of a module of your own that does not fit the data, with
+            the shape of the batch, or of a device without room for it.
         """
         fresh = not (self.warm_start and self.initialized_)
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -460,6 +464,8 @@ dict of arrays, or torch Dataset
                 data = X if _goes_through_skorch(X) else self._rows(X, target, weight)
                 # skorch's fit is initialize and partial_fit.
                 super().partial_fit(data, target, _routing_method=method, **fit_params)
+            # Layers are switched one by one: threads that predict must find it done.
+            self._set_training(False)
         except Exception:
             self._forget_fit()
             raise
@@ -652,7 +658,8 @@ dict of arrays, or torch Dataset
         """
         if self.prior is None and not self._outputs_are_logits():
             self.check_is_fitted()
-            return self._in_class_order(super().predict_proba(X))
+            columns = require_probabilities(super().predict_proba(X))
+            return self._in_class_order(columns)
         return self._in_class_order(probability_columns(self._positive_logit(X)))
 
     def predict_log_proba(self, X):
@@ -706,7 +713,8 @@ dict of arrays, or torch Dataset
                 logits.frombytes(to_numpy(output).astype(np.float64).tobytes())
             z = np.frombuffer(logits)
         else:
-            z = logit(super().predict_proba(X)[:, 1].astype(np.float64))
+            columns = require_probabilities(super().predict_proba(X))
+            z = logit(columns[:, 1].astype(np.float64))
         return z + self._prior_shift()
 
     def _prior_shift(self) -> float:

@@ -121,10 +121,11 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
             f"{y_type}. Make y 1 for the class you look for and 0 for all others."
         )
     classes = np.unique(y)
-    if len(classes) == 1:
+    if len(classes) < 2:
+        found = "one class only" if len(classes) else "no labels"
         raise ValueError(
-            "Samples of two classes are needed, but y has one class only (after "
-            f"rows of weight zero are left out): {classes.tolist()}."
+            f"Samples of two classes are needed, but y has {found} (after rows of "
+            f"weight zero are left out): {classes.tolist()}."
         )
     return BinaryLabels(classes, _positive_index(classes, pos_label))
 

@@ -74,10 +74,9 @@ class LogitNet(ParameterNet):
         for name, callback in super()._uniquely_named_callbacks():
             yield name, copy.copy(callback)
 
-    def initialize_callbacks(self):
-        """Make the callbacks; see skorch."""
+    def _initialize_callbacks(self):
         self._listeners: dict[str, list[Any]] = {}
-        return super().initialize_callbacks()
+        return super()._initialize_callbacks()
 
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks what happens; see skorch.
@@ -234,7 +233,11 @@ class LogitNet(ParameterNet):
         if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
             x = x.float()
         # NeuralNetBinaryClassifier would refuse two outputs.
-        output = NeuralNet.infer(self, x, **fit_params)
+        try:
+            output = NeuralNet.infer(self, x, **fit_params)
+        except RuntimeError as error:
+            _tell_what_was_given(error, x)
+            raise
         if not isinstance(output, tuple):
             return self._to_single(output)
         return (self._to_single(output[0]), *output[1:])
@@ -424,6 +427,19 @@ def _read_losses(batches: list[dict[str, Any]], name: str) -> None:
     losses = torch.stack([batch[name] for batch in batches]).flatten().tolist()
     for batch, loss in zip(batches, losses, strict=True):
         batch[name] = loss
+
+
+def _tell_what_was_given(error: RuntimeError, x: Any) -> None:
+    if isinstance(error, torch.OutOfMemoryError):
+        error.add_note(
+            "The device has no room for a batch. Lower batch_size, for predictions "
+            "iterator_valid__batch_size, or take device='cpu'."
+        )
+    if isinstance(x, torch.Tensor):
+        error.add_note(
+            f"The module was given a batch of shape {tuple(x.shape)}, rows first, of "
+            f"{x.dtype} on {x.device}."
+        )
 
 
 def _needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:

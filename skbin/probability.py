@@ -1,5 +1,7 @@
 """Logits and probabilities: pure functions on NumPy arrays, in double precision."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -112,3 +114,39 @@ def prior_shift(
     if np.isnan(drawn):  # a Dataset that tells no share
         return undo_weight
     return float(logit(prior) - logit(drawn)) + undo_weight
+
+
+def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
+    """Refuse what is no column of probabilities for each class.
+
+    Parameters
+    ----------
+    columns : ndarray
+        What a module and ``predict_nonlinearity`` give.
+
+    Returns
+    -------
+    columns : ndarray of shape (n_samples, 2)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there are not two columns, or values that are not in [0, 1].
+
+    Examples
+    --------
+    >>> require_probabilities(np.array([[0.3, 0.7]]))
+    array([[0.3, 0.7]])
+    """
+    if columns.ndim != 2 or columns.shape[1] != 2:
+        found = f"an output of shape {columns.shape}"
+    elif not ((columns >= 0) & (columns <= 1)).all():
+        found = f"values from {columns.min():.4g} to {columns.max():.4g}"
+    else:
+        return columns
+    raise ValueError(
+        f"Two columns of probabilities are needed, got {found}. BCEWithLogitsLoss (the "
+        "default) and BCELoss give them; with another criterion pass a "
+        "predict_nonlinearity that does."
+    )
