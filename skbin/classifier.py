@@ -519,7 +519,7 @@ dict of arrays, or torch Dataset
         of_unequal_lengths = end_early(X)
         if of_unequal_lengths:
             refuse_unequal_lengths(self.module)
-        return validate_data(
+        validated = validate_data(
             self,
             X,
             y,
@@ -529,6 +529,10 @@ dict of arrays, or torch Dataset
             allow_nd=True,
             ensure_all_finite=not of_unequal_lengths,
         )
+        _refuse_samples_of_nothing(
+            validated[0] if isinstance(validated, tuple) else validated
+        )
+        return validated
 
     def _find_labels(self, y, classes) -> BinaryLabels:
         if y is None and classes is None:
@@ -741,6 +745,14 @@ def _is_dict(X: Any) -> bool:
 
 def _goes_through_skorch(X: Any) -> bool:
     return is_dataset(X) or _is_dict(X)
+
+
+def _refuse_samples_of_nothing(X: Any) -> None:
+    if 0 in X.shape:
+        raise ValueError(
+            f"Found array of shape {X.shape}, whose samples hold no values. Each axis "
+            "needs a minimum of 1."
+        )
 
 
 def _largest_id_of(X: Any) -> int | None:

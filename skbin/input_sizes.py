@@ -37,8 +37,8 @@ def input_sizes(
     Raises
     ------
     ValueError
-        If there are no data to read a required size from, or no integers to read
-        ``vocab_size`` from.
+        If there are no data to read a required size from, more axes than the module
+        knows, or no integers to read ``vocab_size`` from.
 
     Examples
     --------
@@ -54,6 +54,12 @@ def input_sizes(
             f"{module.__name__} takes {', '.join(wanted)} from the data, but there are "
             "none yet. Call fit or partial_fit; or, to load trained weights, set "
             f"{', '.join(f'module__{name}' for name in wanted)}."
+        )
+    if len(shape) > 3 and "length" in wanted:
+        raise ValueError(
+            f"{module.__name__} takes arrays of shape (n_samples, length) or "
+            f"(n_samples, n_channels, length), got {shape}. Join or drop axes by "
+            "reshape, or pass a module of your own."
         )
     known = _sizes(shape)
     if largest_id is not None:

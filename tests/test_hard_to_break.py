@@ -54,7 +54,9 @@ def arrays(draw, rows):
     """Mostly of numbers that a network can learn, sometimes of anything."""
     shape = (rows, *draw(st.lists(st.integers(0, 6), max_size=3)))
     dtype = draw(
-        st.sampled_from(["f4", "f8", "f8", "f2", "i8", "i1", "u8", "?", "O", "U2", "c8"])
+        st.sampled_from(
+            ["f4", "f8", "f8", "f2", "i8", "i1", "u8", "?", "O", "U2", "c8"]
+        )
     )
     values = draw(npst.arrays(np.float64, shape, elements=draw_from(numbers)))
     with warnings.catch_warnings():
@@ -135,7 +137,9 @@ PARAMETERS = {
     "batch_size": st.integers(-1, 20),
     "max_epochs": st.integers(-1, 2),
     "random_state": st.integers(0, 2**32 - 1),
-    "train_split": st.sampled_from([None, ValidSplit(2), ValidSplit(2, stratified=True)]),
+    "train_split": st.sampled_from(
+        [None, ValidSplit(2), ValidSplit(2, stratified=True)]
+    ),
     "criterion": st.sampled_from([nn.BCEWithLogitsLoss, nn.BCELoss, nn.MSELoss]),
     "optimizer": st.sampled_from([torch.optim.SGD, torch.optim.LBFGS]),
     "iterator_train": st.sampled_from([iterate_batches, BalancedBatches]),
@@ -178,10 +182,14 @@ def global_state():
 @given(data=st.data())
 def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
     # One or two things out of the ordinary: with more, the first would hide the others.
-    odd = data.draw(st.sets(st.sampled_from(["X", "y", "weight", "params"]), max_size=2))
+    odd = data.draw(
+        st.sets(st.sampled_from(["X", "y", "weight", "params"]), max_size=2)
+    )
     rows = data.draw(n_samples if odd else st.integers(4, 12))
     X = data.draw(samples(rows) if "X" in odd else ordinary_samples(rows))
-    y = data.draw(st.one_of(labels(rows), anything) if "y" in odd else two_classes(rows))
+    y = data.draw(
+        st.one_of(labels(rows), anything) if "y" in odd else two_classes(rows)
+    )
     sample_weight = data.draw(weights(rows)) if "weight" in odd else None
     params = {"module": data.draw(st.sampled_from([ConvNet, DenseNet]))}
     params |= {"max_epochs": 1, "random_state": 0}
@@ -234,7 +242,9 @@ def test_any_scores_give_a_threshold_or_a_documented_error(data):
     rows = data.draw(n_samples)
     y_true = data.draw(st.one_of(labels(rows), anything))
     scores = data.draw(st.one_of(st.lists(st.floats(0, 1), max_size=12), arrays(rows)))
-    metric = data.draw(st.one_of(st.sampled_from(["f1", "recall", "nonsense"]), anything))
+    metric = data.draw(
+        st.one_of(st.sampled_from(["f1", "recall", "nonsense"]), anything)
+    )
     try:
         choice = select_threshold(y_true, scores, metric, n_bootstraps=10)
     except DOCUMENTED_ERRORS as error:

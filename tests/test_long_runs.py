@@ -54,7 +54,9 @@ def test_threads_that_share_an_estimator_get_what_one_gets(rare, module):
     wholes = [net.predict_proba(X[i::10]) for i in range(10)]
     fresh = BinaryNetClassifier(module, max_epochs=2, random_state=0).fit(X, y)
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda i: fresh.predict_proba(X[i % 10 :: 10]), range(400)))
+        found = list(
+            threads.map(lambda i: fresh.predict_proba(X[i % 10 :: 10]), range(400))
+        )
     for i, probability in enumerate(found):
         assert_array_equal(probability, wholes[i % 10])
 
