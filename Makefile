@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs benchmarks clean
+.PHONY: demo test test-lowest lint docs benchmarks release fuzz clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -40,7 +40,31 @@ benchmarks: .venv/peers-installed
 	$(BIN)/python examples/benchmarks/search_over_thresholds.py
 	$(BIN)/python examples/benchmarks/threshold_speed.py
 	$(BIN)/python examples/benchmarks/honest_probabilities.py
+	$(BIN)/python examples/benchmarks/scaling.py
+	$(BIN)/python examples/benchmarks/wide_search.py
 	$(if $(DATA),$(BIN)/python examples/benchmarks/real_data.py $(DATA))
 
+# Tests with the oldest versions that pyproject.toml allows.
+test-lowest:
+	$(PYTHON) .ci/lowest_versions.py > .venv-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest.txt "torch==$$(sed -n 's/^torch==//p' .venv-lowest.txt)"
+	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest.txt --editable ".[test]"
+	.venv-lowest/bin/pytest
+
+# A wheel and an sdist in dist/, each installed into a clean environment and used.
+release: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt build
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	set -e; for file in dist/*; do .ci/smoke $$file; done
+
+# PROPERTY is data, texts or scores; SECONDS how long.
+PROPERTY ?= data
+SECONDS ?= 600
+fuzz: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt atheris
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python fuzz.py $(PROPERTY) -max_total_time=$(SECONDS) -max_len=4096 -len_control=0
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-lowest .venv-lowest.txt
