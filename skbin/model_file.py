@@ -218,7 +218,10 @@ def _read(path: Path) -> tuple[str, dict[str, torch.Tensor]]:
     text = header["skbin"]
     if header.get("sha256") != _digest(text, tensors):
         raise ValueError(f"{path} has been altered since skbin.save wrote it.")
-    written = json.loads(text)["format"]
+    described = json.loads(text)
+    written = described.get("format") if isinstance(described, dict) else None
+    if not isinstance(written, int) or written < 1:
+        raise ValueError(f"{path} names no format: {written!r}.")
     if written > _FORMAT:
         raise ValueError(
             f"{path} has format {written}, and this skbin reads up to {_FORMAT}. "

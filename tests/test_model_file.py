@@ -4,13 +4,18 @@ import json
 import os
 import pickle
 import re
+import shutil
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from imblearn.pipeline import make_pipeline
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping
@@ -236,6 +241,47 @@ def test_other_files_and_later_formats_are_refused(rare, path, tmp_path):
     rewritten(path, lambda described: described.update(format=99))
     with pytest.raises(ValueError, match="has format 99, and this skbin reads up to 1"):
         load(path)
+
+
+def test_a_file_that_0_1_0_has_written_is_read():
+    net = load(Path(__file__).parent / "saved_by_0.1.0.skbin")
+    X = np.linspace(-2, 2, 60).reshape(20, 3)
+    probability = net.predict_proba(X)[::6, 0]
+    assert_allclose(probability, [0.216907, 0.213186, 0.216754, 0.27775], atol=1e-6)
+    assert set(net.predict(X)) <= {"fault", "fine"}
+    assert (net.pos_label, net.threshold, net.prior) == ("fault", 0.3, "train")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(data=st.data())
+def test_any_description_is_loaded_or_refused_with_a_word(data):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "net.skbin"
+        shutil.copy(Path(__file__).parent / "saved_by_0.1.0.skbin", path)
+
+        def change(described):
+            inner = described
+            while isinstance(inner, dict | list) and inner:
+                keys = range(len(inner)) if isinstance(inner, list) else sorted(inner)
+                key, outer = data.draw(st.sampled_from(keys)), inner
+                inner = outer[key]
+                if data.draw(st.booleans()):
+                    break
+            outer[key] = data.draw(json_values)
+
+        rewritten(path, change)
+        try:
+            net = load(path)
+        except ValueError as error:
+            assert str(error)
+            return
+        assert isinstance(net, BinaryNetClassifier)
 
 
 @pytest.mark.parametrize(
