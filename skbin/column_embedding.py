@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin.column_scale import ColumnScale, quantiles
+from skbin.layer_sizes import require_sizes
 
 # A wide table, such as TF-IDF, mostly holds indicators and counts, for which vectors
 # cost much and bring nothing.
@@ -41,6 +42,8 @@ def embed_columns(
     """
     if n_bins is None:
         n_bins = _BINS if n_features <= _MOST_EMBEDDED_COLUMNS else 0
+    require_sizes(n_bins=n_bins, at_least=0)
+    require_sizes(embedding_dim=embedding_dim)
     if not n_bins:
         return ColumnScale(n_features), 1
     return PiecewiseLinearEmbedding(n_features, n_bins, embedding_dim), embedding_dim

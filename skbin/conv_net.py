@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from skbin.column_embedding import embed_columns
 from skbin.column_scale import ChannelScale, KnowsInputScale
 from skbin.kernels import filters_of_each_width, kernel_width
+from skbin.layer_sizes import require_sizes
 from skbin.output_layers import BaseLogit, OutputLayers
 from skbin.residual_blocks import ResidualBlocks
 
@@ -112,6 +113,8 @@ class ConvNet(KnowsInputScale, BaseLogit):
         num_blocks = defaults.num_blocks if num_blocks is None else num_blocks
         hidden_units = defaults.hidden_units if hidden_units is None else hidden_units
         dropout = defaults.dropout if dropout is None else dropout
+        require_sizes(num_blocks=num_blocks, at_least=0)
+        require_sizes(block_filters=block_filters)
         self.has_channels = has_channels
         if has_channels:
             self.input_scale: nn.Module = ChannelScale(n_channels)

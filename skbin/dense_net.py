@@ -7,6 +7,7 @@ from torch import nn
 
 from skbin.column_embedding import embed_columns
 from skbin.column_scale import KnowsInputScale
+from skbin.layer_sizes import require_shares, require_sizes
 from skbin.output_layers import BaseLogit
 
 
@@ -49,6 +50,8 @@ class DenseNet(KnowsInputScale, BaseLogit):
         embedding_dim: int = 8,
     ) -> None:
         super().__init__()
+        require_sizes(hidden_units=tuple(hidden_units))
+        require_shares(dropout=dropout)
         self.input_scale, n_values = embed_columns(n_features, n_bins, embedding_dim)
         widths = [n_features * n_values, *hidden_units]
         layers: list[nn.Module] = []

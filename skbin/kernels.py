@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from numbers import Integral
 
+from skbin.layer_sizes import require_sizes
+
 
 def kernel_width(kernel_size: int | float, length: int) -> int:
     """Read the width of a kernel in steps.
@@ -58,13 +60,18 @@ def filters_of_each_width(
     Raises
     ------
     ValueError
-        If there are not as many numbers as widths.
+        If there are no widths, or not as many numbers as widths.
 
     Examples
     --------
     >>> filters_of_each_width(8, kernel_sizes=(3, 5))
     [8, 8]
     """
+    if not kernel_sizes:
+        raise ValueError(
+            f"kernel_sizes must hold one width or more, got {kernel_sizes!r}."
+        )
+    require_sizes(num_filters=num_filters)
     if not isinstance(num_filters, Sequence):
         return [int(num_filters)] * len(kernel_sizes)
     if len(num_filters) == len(kernel_sizes):

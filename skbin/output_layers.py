@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from skbin.layer_sizes import require_shares, require_sizes
+
 
 class OutputLayers(nn.Sequential):
     """One hidden layer and one logit, with batch normalization.
@@ -32,6 +34,8 @@ class OutputLayers(nn.Sequential):
         dropout: float,
         first: nn.Module | None = None,
     ) -> None:
+        require_sizes(hidden_units=hidden_units)
+        require_shares(dropout=dropout)
         super().__init__(
             nn.BatchNorm1d(n_inputs) if first is None else first,
             nn.Linear(n_inputs, hidden_units),

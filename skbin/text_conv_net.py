@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin.kernels import filters_of_each_width
+from skbin.layer_sizes import require_shares, require_sizes
 from skbin.output_layers import BaseLogit, OutputLayers
 
 
@@ -67,6 +68,8 @@ class TextConvNet(BaseLogit):
         freeze: bool = False,
     ) -> None:
         super().__init__()
+        require_sizes(embedding_dim=embedding_dim, kernel_sizes=tuple(kernel_sizes))
+        require_shares(word_dropout=word_dropout)
         filters = filters_of_each_width(num_filters, kernel_sizes)
         self.embedding = _embedding(vocab_size, embedding_dim, pretrained)
         self.embedding.weight.requires_grad_(not freeze)

@@ -13,7 +13,7 @@ from skorch.dataset import Dataset
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from skbin import BinaryNetClassifier, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet
 
 
 def refuses(net, X, y, message, **fit_params):
@@ -291,3 +291,26 @@ def test_labels_may_be_any_two_values(rare, encode):
     assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
     assert_array_equal(net.predict(X), encode(plain.predict(X)))
     assert net.classes_.dtype == encode(y).dtype
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong"),
+    [
+        (ConvNet, {"hidden_units": -1}),
+        (ConvNet, {"kernel_sizes": ()}),
+        (ConvNet, {"num_filters": 0}),
+        (ConvNet, {"num_filters": (4, -1, 4)}),
+        (ConvNet, {"num_blocks": -2}),
+        (ConvNet, {"embedding_dim": 0}),
+        (DenseNet, {"hidden_units": (8, 0)}),
+        (DenseNet, {"hidden_units": (8, 2.5)}),
+        (DenseNet, {"dropout": 1.5}),
+        (DenseNet, {"dropout": np.nan}),
+        (DenseNet, {"n_bins": -1}),
+    ],
+)
+def test_sizes_that_no_layer_can_have_are_named(rare, module, wrong):
+    (name,) = wrong
+    net = BinaryNetClassifier(module, **{f"module__{name}": wrong[name]})
+    with pytest.raises((ValueError, TypeError), match=name):
+        net.fit(*rare)
