@@ -74,10 +74,6 @@ class LogitNet(ParameterNet):
         for name, callback in super()._uniquely_named_callbacks():
             yield name, copy.copy(callback)
 
-    def _initialize_callbacks(self):
-        self._listeners: dict[str, list[Any]] = {}
-        return super()._initialize_callbacks()
-
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks what happens; see skorch.
 
@@ -85,6 +81,8 @@ class LogitNet(ParameterNet):
         empty calls, three for each callback and batch, took a tenth of the time.
         """
         getattr(self, method_name)(self, **cb_kwargs)
+        if method_name == "on_train_begin" or "_listeners" not in vars(self):
+            self._listeners: dict[str, list[Any]] = {}  # callbacks may be new ones
         if method_name not in self._listeners:
             self._listeners[method_name] = [
                 callback

@@ -6,6 +6,7 @@ rest of what skorch tests there still holds.
 """
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from skorch.tests.test_classifier import (
     TestNeuralNetBinaryClassifier as SkorchBinaryClassifierTests,
 )
 from skorch.toy import make_classifier
+from torch import nn
 
 from skbin import BinaryNetClassifier
 
@@ -102,3 +104,28 @@ class TestSkorchBinaryClassifier(SkorchBinaryClassifierTests):
         softmax = make_classifier(input_units=20, output_units=1)
         with pytest.raises(ValueError, match="The module ends in Softmax"):
             net_cls(softmax, max_epochs=1).fit(*data)
+
+    def test_custom_loss_does_not_call_sigmoid(
+        self, net_cls, data, module_cls, monkeypatch
+    ):
+        """skorch's test gives 1.4 for a probability, which we refuse."""
+        sigmoid = Mock(side_effect=lambda x: x)
+        monkeypatch.setattr(torch, "sigmoid", sigmoid)
+
+        def fit_with(limit):
+            def nonlinearity(x):
+                x = limit(x)
+                return torch.stack((1 - x, x), 1)
+
+            return net_cls(
+                module_cls,
+                max_epochs=1,
+                criterion=nn.MSELoss,
+                predict_nonlinearity=nonlinearity,
+            ).fit(*data)
+
+        clamped = fit_with(lambda x: x.clamp(0, 1)).predict_proba(data[0])
+        assert ((clamped >= 0) & (clamped <= 1)).all()
+        assert sigmoid.call_count == 0
+        with pytest.raises(ValueError, match="Two columns of probabilities are needed"):
+            fit_with(lambda x: x + 9).predict_proba(data[0])
