@@ -12,6 +12,8 @@ from scipy import sparse
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
+from skbin.devices import has_room_for
+
 # Above this many rows drawn for each row given, integer weights weigh the loss
 # instead: amounts of money are not counts of copies.
 _MOST_COPIES_ON_AVERAGE = 10
@@ -22,6 +24,9 @@ _VALUES_HASHED_AT_ONCE = 131_072  # they stay in the caches
 
 class TensorRows(Dataset):
     """Samples in memory: dense ones as a tensor on the device, sparse ones as CSR.
+
+    Samples that a GPU has no room for stay in the machine's memory, and their batches
+    are sent one by one, as those of a sparse matrix are.
 
     Parameters
     ----------
@@ -36,6 +41,13 @@ class TensorRows(Dataset):
         Where dense batches live.
     dtype : torch.dtype, default=torch.float32
         Type of the batches.
+
+    Attributes
+    ----------
+    home : str or torch.device
+        Where the rows are, and where indices of them are looked up.
+    is_whole : bool
+        Whether no value is missing, as at the end of a signal.
 
     Examples
     --------
@@ -59,10 +71,16 @@ class TensorRows(Dataset):
         self.shape = tuple(X.shape)
         self.copies: NDArray[np.int64] | None = None
         self.sample_weight: torch.Tensor | None = None
+        self.home = "cpu"
+        self.is_whole = True
         if not sparse.issparse(X):
-            X = _as_tensor(X).to(device=device, dtype=dtype)
+            X = _as_tensor(X)
+            if has_room_for(X.nbytes, device):
+                self.home = device
+                X = X.to(device=device, dtype=dtype)
+            self.is_whole = X.dim() != 3 or not bool(torch.isnan(X.sum()))
         if y is not None:
-            y = _as_tensor(y).to(device=device, dtype=torch.float32)
+            y = _as_tensor(y).to(device=self.home, dtype=torch.float32)
         if sample_weight is not None:
             self._set_weight(np.asarray(sample_weight))
         super().__init__(X, y, length=self.shape[0])
@@ -72,7 +90,7 @@ class TensorRows(Dataset):
         if whole and weight.sum() <= _MOST_COPIES_ON_AVERAGE * len(weight):
             self.copies = weight.astype(np.int64)
             return
-        self.sample_weight = _as_tensor(weight).to(self.device, torch.float32)
+        self.sample_weight = _as_tensor(weight).to(self.home, torch.float32)
 
     def batch(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Cut a batch.
@@ -80,28 +98,33 @@ class TensorRows(Dataset):
         Parameters
         ----------
         index : slice or tensor of int
-            Which rows.
+            Which rows. A tensor lies at `home`.
 
         Returns
         -------
         X : tensor of shape (batch_size, ...)
+            Its attribute ``is_whole`` saves a network a look for missing values, for
+            which a GPU would have to be waited for.
         y : tensor of shape (batch_size,)
             Its attribute ``sample_weight`` holds the rows' weights, or None. Zeros
             where there are no targets.
         """
-        X = self._dense(index)
-        y: Any = torch.zeros(len(X)) if self.y is None else _take(self.y, index)
-        y.sample_weight = (
-            None if self.sample_weight is None else self.sample_weight[index]
-        )
+        X: Any = self._dense(index)
+        X.is_whole = self.is_whole
+        y: Any = torch.zeros(len(X))
+        if self.y is not None:
+            y = _sent(_take(self.y, index), self.device)
+        y.sample_weight = None
+        if self.sample_weight is not None:
+            y.sample_weight = _sent(_take(self.sample_weight, index), self.device)
         return X, y
 
     def _dense(self, index: Any) -> torch.Tensor:
         if isinstance(self.X, torch.Tensor):
-            return _take(self.X, index)
-        rows = index if isinstance(index, slice) else index.cpu().numpy()
+            return _sent(_take(self.X, index), self.device, self.dtype)
+        rows = index if isinstance(index, slice) else index.numpy()
         dense = torch.from_numpy(self.X[rows].toarray())
-        return dense.to(device=self.device, dtype=self.dtype)
+        return _sent(dense, self.device, self.dtype)
 
     def training_order(self, *, keep_order: bool) -> NDArray[np.int64] | None:
         """Row numbers to train on, a row of integer weight k standing k times.
@@ -154,7 +177,17 @@ class TensorRows(Dataset):
 
     def _columns(self, index: slice) -> list[torch.Tensor]:
         X = self._dense(index).flatten(1)
-        return [X] if self.y is None else [X, self.y[index].unsqueeze(1)]
+        return [X] if self.y is None else [X, self.y[index].to(X.device).unsqueeze(1)]
+
+
+def _sent(
+    batch: torch.Tensor, device: Any, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """Bring a batch to the device; from pinned memory nobody waits for it."""
+    on_gpu = device is not None and torch.device(device).type == "cuda"
+    if on_gpu and not batch.is_cuda:
+        batch = batch.pin_memory()
+    return batch.to(device=device, dtype=dtype, non_blocking=True)
 
 
 def _take(values: torch.Tensor, index: Any) -> torch.Tensor:
@@ -253,7 +286,7 @@ class TensorBatches:
         if self.n_parts == 1:
             return order
         if order is None:
-            order = torch.arange(self.n_samples, device=self.rows.device)
+            order = torch.arange(self.n_samples, device=self.rows.home)
         missing = -len(order) % self.n_parts
         return torch.cat([order, order[:missing]])[self.part :: self.n_parts]
 
@@ -267,8 +300,7 @@ class TensorBatches:
     def _order(self) -> torch.Tensor | None:
         if not self.shuffle:
             return self.index
-        device = self.rows.device
-        permutation = torch.randperm(self.n_samples).to(device)
+        permutation = torch.randperm(self.n_samples).to(self.rows.home)
         return permutation if self.index is None else self.index[permutation]
 
 
@@ -280,7 +312,7 @@ def _resolve(dataset: Any) -> tuple[TensorRows, torch.Tensor | None]:
         dataset = dataset.dataset
     if index is None:
         return dataset, None
-    return dataset, torch.from_numpy(np.asarray(index)).to(dataset.device)
+    return dataset, torch.from_numpy(np.asarray(index)).to(dataset.home)
 
 
 def lives_in_memory(dataset: Any) -> bool:

@@ -23,7 +23,7 @@ from torch.utils.data import IterableDataset
 from skbin.batches import TensorRows, iterate_batches
 from skbin.checkpoints import Checkpoints
 from skbin.conv_net import ConvNet
-from skbin.devices import require_device
+from skbin.devices import give_memory_back, require_device
 from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
@@ -38,6 +38,7 @@ from skbin.probability import (
     log_probability_columns,
     prior_shift,
     probability_columns,
+    require_no_nan,
     require_probabilities,
 )
 from skbin.progress import EpochProgress
@@ -466,8 +467,11 @@ dict of arrays, or torch Dataset
                 super().partial_fit(data, target, _routing_method=method, **fit_params)
             # Layers are switched one by one: threads that predict must find it done.
             self._set_training(False)
-        except Exception:
+        except Exception as error:
+            data = None
             self._forget_fit()
+            if isinstance(error, torch.OutOfMemoryError):
+                give_memory_back(error)
             raise
         return self._what_training_sets(), not self._was_interrupted
 
@@ -709,17 +713,24 @@ dict of arrays, or torch Dataset
         self.check_is_fitted()
         self._check_parameters()
         if self._outputs_are_logits():
-            # Not a list of tensors: small ones between large temporary ones leave
-            # holes in memory.
-            logits = array("d")
-            for output in self.forward_iter(X):
-                output = output[0] if isinstance(output, tuple) else output
-                logits.frombytes(to_numpy(output).astype(np.float64).tobytes())
-            z = np.frombuffer(logits)
+            z = require_no_nan(self._outputs(X))
         else:
             columns = require_probabilities(super().predict_proba(X))
             z = logit(columns[:, 1].astype(np.float64))
         return z + self._prior_shift()
+
+    def _outputs(self, X) -> NDArray[np.float64]:
+        # Not a list of tensors: small ones between large temporary ones leave holes in
+        # memory.
+        outputs = array("d")
+        try:
+            for output in self.forward_iter(X):
+                output = output[0] if isinstance(output, tuple) else output
+                outputs.frombytes(to_numpy(output).astype(np.float64).tobytes())
+        except torch.OutOfMemoryError as error:
+            give_memory_back(error)
+            raise
+        return np.frombuffer(outputs)
 
     def _prior_shift(self) -> float:
         if self.prior is None:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 _LIMIT = 3.0  # spreads
+_FARTHEST = 1e18  # spreads, of which the square is still a float32
 
 
 class KnowsInputScale(nn.Module):
@@ -92,6 +93,7 @@ class ColumnScale(nn.Module):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Scale rows, (n, n_features) -> (n, n_features)."""
         scaled = (X - self.center) * self.factor
+        scaled = scaled.clamp(-_FARTHEST, _FARTHEST)
         return scaled / torch.sqrt(1 + (scaled / self.limit) ** 2)
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from skbin.column_embedding import embed_columns
 from skbin.column_scale import ChannelScale, KnowsInputScale
+from skbin.dropout import Dropout
 from skbin.kernels import filters_of_each_width, kernel_width
 from skbin.layer_sizes import require_sizes
 from skbin.output_layers import BaseLogit, OutputLayers
@@ -137,7 +138,7 @@ class ConvNet(KnowsInputScale, BaseLogit):
             self.blocks = ResidualBlocks(n_channels, num_blocks, block_filters)
             n_features += self.blocks.n_outputs
         # Batch normalization of what a table's filters see cost 0.02 average precision.
-        first = None if has_channels else nn.Dropout(dropout)
+        first = None if has_channels else Dropout(dropout)
         self.head = OutputLayers(n_features, hidden_units, dropout, first)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
@@ -165,10 +166,11 @@ class ConvNet(KnowsInputScale, BaseLogit):
 
     def _signals(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Scale channels, and mark steps before each signal's end."""
+        is_whole = getattr(X, "is_whole", False)
         if X.dim() == 2:
             X = X.unsqueeze(1)  # (n, length) -> (n, 1, length)
         X = self.input_scale(X)
-        is_there = _where_signals_are(X)
+        is_there = None if is_whole else _where_signals_are(X)
         return X if is_there is None else torch.nan_to_num(X), is_there
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from skbin.column_embedding import embed_columns
 from skbin.column_scale import KnowsInputScale
+from skbin.dropout import Dropout
 from skbin.layer_sizes import require_shares, require_sizes
 from skbin.output_layers import BaseLogit
 
@@ -56,7 +57,7 @@ class DenseNet(KnowsInputScale, BaseLogit):
         widths = [n_features * n_values, *hidden_units]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(widths, hidden_units, strict=False):
-            layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
         if hidden_units:
             # One normalized layer speeds up the first epochs; more of them cost average
             # precision where positives are few.

@@ -1,8 +1,13 @@
-"""Which device to compute on."""
+"""Which device to compute on, and what it has room for."""
 
+import traceback
 from typing import Any
 
 import torch
+
+# Of a GPU's free memory; the rest is for the network, its gradients and a batch.
+_MOST_OF_FREE_MEMORY = 0.5
+_ALWAYS_FITS = 2**26  # bytes, for which it is not worth asking the driver
 
 
 def resolve_device(device: Any) -> Any:
@@ -70,3 +75,57 @@ def _is_present(device: torch.device) -> bool:
     if device.type == "mps":
         return torch.backends.mps.is_available()
     return True
+
+
+def has_room_for(n_bytes: int, device: Any) -> bool:
+    """Whether rows can live on the device beside what training needs.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Size of the rows.
+    device : str, torch.device or None
+        A device, resolved.
+
+    Returns
+    -------
+    has_room : bool
+        Always True for the CPU, where the rows are already.
+
+    Examples
+    --------
+    >>> has_room_for(10**15, "cpu")
+    True
+    """
+    if device is None or torch.device(device).type != "cuda" or n_bytes < _ALWAYS_FITS:
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= _MOST_OF_FREE_MEMORY * free
+
+
+def give_memory_back(error: torch.OutOfMemoryError) -> None:
+    """Let go of the tensors that an error's frames hold, and say what helps.
+
+    Whoever catches the error can train with other parameters at once.
+
+    Parameters
+    ----------
+    error : torch.OutOfMemoryError
+        The error, caught. It gets a note.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise torch.OutOfMemoryError("no room")
+    ... except torch.OutOfMemoryError as error:
+    ...     give_memory_back(error)
+    ...     print(error.__notes__[0])
+    The device has no room for this. Lower batch_size, for predictions \
+iterator_valid__batch_size, or take device='cpu'.
+    """
+    traceback.clear_frames(error.__traceback__)
+    torch.cuda.empty_cache()
+    error.add_note(
+        "The device has no room for this. Lower batch_size, for predictions "
+        "iterator_valid__batch_size, or take device='cpu'."
+    )

@@ -28,6 +28,7 @@ from skbin.criteria import (
     refuse_weight_of_classes,
 )
 from skbin.fit_tasks import EpochTasks
+from skbin.fused_optimizer import can_be_fused
 from skbin.heads import positive_logit, refuse_squashed, single_output
 from skbin.holdout import chooses_rows_freely, hold_out
 from skbin.input_sizes import input_sizes
@@ -212,6 +213,31 @@ class LogitNet(ParameterNet):
                 f"pos_weight={self.pos_weight!r}. End the module in a logit and use "
                 "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
             )
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Collect the arguments of an optimizer; see skorch.
+
+        Adam and AdamW are fused, unless ``optimizer__fused`` or ``optimizer__foreach``
+        says otherwise.
+
+        Parameters
+        ----------
+        prefix : str
+            Name of the optimizer's parameter.
+        named_parameters : iterator
+            The weights.
+
+        Returns
+        -------
+        args : tuple
+            The groups of weights.
+        kwargs : dict
+            All other arguments.
+        """
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if can_be_fused(getattr(self, prefix, None), args[0], kwargs):
+            kwargs["fused"] = True
+        return args, kwargs
 
     def infer(self, x, **fit_params):
         """Compute one output for each sample of a batch.
@@ -428,11 +454,6 @@ def _read_losses(batches: list[dict[str, Any]], name: str) -> None:
 
 
 def _tell_what_was_given(error: RuntimeError, x: Any) -> None:
-    if isinstance(error, torch.OutOfMemoryError):
-        error.add_note(
-            "The device has no room for a batch. Lower batch_size, for predictions "
-            "iterator_valid__batch_size, or take device='cpu'."
-        )
     if isinstance(x, torch.Tensor):
         error.add_note(
             f"The module was given a batch of shape {tuple(x.shape)}, rows first, of "

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from skbin.dropout import Dropout
 from skbin.layer_sizes import require_shares, require_sizes
 
 
@@ -41,7 +42,7 @@ class OutputLayers(nn.Sequential):
             nn.Linear(n_inputs, hidden_units),
             nn.ReLU(),
             nn.BatchNorm1d(hidden_units),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden_units, 1),
             nn.Flatten(0),
         )

