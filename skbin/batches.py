@@ -377,12 +377,17 @@ def some_rows(dataset: Any) -> Any:
     >>> len(some_rows(TensorRows(np.zeros((50_000, 2)))))
     10000
     """
-    n = min(len(dataset), _ROWS_SHOWN)
+    n_values = max(_values_per_row(dataset), 1)
+    n = max(_VALUES_SHOWN // n_values, _FEWEST_ROWS_SHOWN)
+    n = min(len(dataset), _ROWS_SHOWN, n)
+    return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
+
+
+def _values_per_row(dataset: Any) -> int:
     if lives_in_memory(dataset):
         rows, _ = _resolve(dataset)
-        n_values = max(int(np.prod(rows.shape[1:])), 1)
-        n = min(n, max(_VALUES_SHOWN // n_values, _FEWEST_ROWS_SHOWN))
-    return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
+        return int(np.prod(rows.shape[1:]))
+    return int(np.prod(getattr(dataset[0][0], "shape", ())))
 
 
 def iterate_batches(

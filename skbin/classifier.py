@@ -411,6 +411,8 @@ dict of arrays, or torch Dataset
         first = fresh or not hasattr(self, "_labels")
         X, y, weight = self._admit(X, y, sample_weight, reset=first)
         labels = self._find_labels(y, classes) if first else self._labels
+        if not first and classes is not None:
+            labels.require_same(classes)
         target = None if y is None else labels.encode(y)
         self._settle_classes(labels, target, weight, first=first, method=method)
         if first:
@@ -737,9 +739,9 @@ dict of arrays, or torch Dataset
             return 0.0
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
-                "A numeric prior needs the share of positives in training, which a "
-                f"Dataset without y does not tell (train_prior_={self.train_prior_}). "
-                "Pass y to fit beside the Dataset."
+                "A numeric prior needs the share of positives in training, and both "
+                f"classes there, got train_prior_={self.train_prior_}. Go on training "
+                "until both have been seen; beside a Dataset pass y to fit."
             )
         return prior_shift(
             self.prior,

@@ -40,6 +40,26 @@ class BinaryLabels(NamedTuple):
         """The label of the positive class."""
         return self.classes.tolist()[self.positive_index]
 
+    def require_same(self, classes: ArrayLike) -> None:
+        """Refuse other classes than these.
+
+        Parameters
+        ----------
+        classes : array-like of shape (2,)
+            Labels in any order.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of the first call.
+        """
+        if np.array_equal(np.unique(np.asarray(classes)), self.classes):
+            return
+        raise ValueError(
+            f"classes={classes!r} are not those of the first call, "
+            f"{self.classes.tolist()}. Call fit to begin anew."
+        )
+
     def encode(self, y: ArrayLike) -> NDArray[np.float32]:
         """Turn labels into targets.
 

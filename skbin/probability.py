@@ -111,7 +111,8 @@ def prior_shift(
     drawn = train_prior if batch_prior is None else batch_prior
     if prior == "train":
         prior = train_prior
-    if np.isnan(drawn):  # a Dataset that tells no share
+    # Not by subtraction: the share may be 0 so far, or unknown of a Dataset.
+    if prior == drawn or np.isnan(drawn):
         return undo_weight
     return float(logit(prior) - logit(drawn)) + undo_weight
 

@@ -3,7 +3,9 @@
 import copy
 import io
 import pickle
+import re
 import warnings
+from fractions import Fraction
 from typing import ClassVar
 
 import joblib
@@ -422,6 +424,30 @@ def test_partial_fit_takes_all_classes_where_the_first_rows_have_one(rare):
     net = quick(max_epochs=1).partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
     net.partial_fit(X[y == 1], y[y == 1])
     assert net.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("prior", [None, "train"])
+def test_probabilities_are_numbers_while_one_class_alone_has_been_seen(rare, prior):
+    X, y = rare
+    net = quick(max_epochs=1, prior=prior, pos_weight=2.0)
+    net.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    assert np.isfinite(net.predict_proba(X)).all()
+    with pytest.raises(ValueError, match=re.escape("got train_prior_=0.0")):
+        net.set_params(prior=0.1).predict_proba(X)
+
+
+def test_later_classes_must_be_those_of_the_first_call(rare):
+    X, y = rare
+    net = quick(max_epochs=1).partial_fit(X, y, classes=[1, 0])
+    net.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match=re.escape("are not those of the first call")):
+        net.partial_fit(X, y, classes=[1, 2])
+
+
+def test_a_threshold_may_be_any_real_number(rare):
+    net = quick(max_epochs=1, threshold=Fraction(1, 50)).fit(*rare)
+    expected = net.predict(rare[0])
+    assert_array_equal(net.set_params(threshold=0.02).predict(rare[0]), expected)
 
 
 def test_each_call_of_partial_fit_shuffles_differently(rare):

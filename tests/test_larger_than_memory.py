@@ -73,6 +73,56 @@ def test_a_mapped_file_gives_the_same_network_as_an_array(rare, tmp_path):
     assert_array_equal(*(net.predict_proba(X) for net in nets))
 
 
+A_DATASET_WITHIN_LIMITED_MEMORY = """
+import resource
+import sys
+import torch
+from skbin import BinaryNetClassifier, DenseNet
+
+class Drawn(torch.utils.data.Dataset):
+    def __len__(self):
+        return 10_000
+
+    def __getitem__(self, i):
+        generator = torch.Generator().manual_seed(i)
+        return torch.rand(20_000, generator=generator), float(i % 10 == 0)
+
+def samples():
+    return Drawn() if sys.argv[1] == "batches" else list(Drawn())
+
+net = BinaryNetClassifier(
+    DenseNet,
+    module__n_features=20_000,
+    module__n_bins=0,
+    module__hidden_units=(4,),
+    max_epochs=1,
+    batch_size=64,
+    random_state=0,
+)
+net.fit(torch.utils.data.Subset(Drawn(), range(600)))  # what every fit needs
+with open("/proc/self/status") as status:
+    used = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
+limit = used * 1024 + 4 * 10_000 * 20_000 // 4
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+data = samples()
+print(net.fit(data).predict_proba(data).shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux's means")
+def test_a_dataset_is_learnt_with_a_quarter_of_its_size_in_memory():
+    def run(how):
+        return subprocess.run(
+            [sys.executable, "-c", A_DATASET_WITHIN_LIMITED_MEMORY, how],
+            capture_output=True,
+            text=True,
+        )
+
+    in_batches = run("batches")
+    assert in_batches.stdout == "(10000, 2)\n", in_batches.stderr
+    assert run("at once").returncode != 0
+
+
 class WorksInPlace(nn.Module):
     def __init__(self, n_features):
         super().__init__()
