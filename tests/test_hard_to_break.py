@@ -216,11 +216,33 @@ def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
         if probability is None:
             return
         event("fitted")
-        assert probability.shape == (rows, 2)
-        assert ((probability >= 0) & (probability <= 1)).all()
-        assert_allclose(probability.sum(1), 1)
+        check_probabilities(probability, rows)
         assert_array_equal(net.predict_proba(X), probability)
         assert set(net.predict(X)) <= set(net.classes_)
+        others = data.draw(st.one_of(as_in_training(X), samples(data.draw(n_samples))))
+        note(f"then {others!r}")
+        given_bytes = as_bytes(others)
+        try:
+            check_probabilities(net.predict_proba(others), None)
+        except DOCUMENTED_ERRORS as error:
+            assert str(error)
+        except RuntimeError as error:
+            assert isinstance(params["module"], nn.Module)
+            assert "a batch of shape" in error.__notes__[0]
+        assert as_bytes(others) == given_bytes
+
+
+def check_probabilities(probability, rows):
+    assert probability.shape[1:] == (2,)
+    assert rows is None or len(probability) == rows
+    assert ((probability >= 0) & (probability <= 1)).all()
+    assert_allclose(probability.sum(1), 1)
+
+
+def as_in_training(X):
+    """Samples of the same shape, their values as extreme as they come."""
+    shape = np.shape(X) if isinstance(X, np.ndarray) else (3, 2)
+    return npst.arrays(np.float64, shape, elements=numbers)
 
 
 @given(
