@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,12 @@ from scipy.sparse import issparse
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset, to_numpy
@@ -215,6 +220,17 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "module": [callable],
+        "criterion": [callable],
+        "optimizer": [callable],
+        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Integral, {-1}),
+        ],
+        "train_split": [None, callable, Options(bool, {False})],
+        "callbacks": [None, StrOptions({"disable"}), list, tuple],
         "prior": [
             None,
             StrOptions({"train"}),
@@ -317,7 +333,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
-        if isinstance(threshold, Real) and 0 <= float(threshold) <= 1:
+        is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+        if is_number and 0 <= float(threshold) <= 1:
             return
         mend = "pass its sigmoid: 1 / (1 + exp(-logit))"
         if isinstance(threshold, Real) and np.isfinite(float(threshold)):
@@ -518,6 +535,7 @@ dict of arrays, or torch Dataset
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
     def _validated(self, X, y="no_validation", *, reset):
+        _refuse_texts(X)
         if isinstance(X, torch.Tensor):
             X = to_numpy(X)
         seen = None if reset else self.__dict__.get("_input_shape")
@@ -711,9 +729,18 @@ dict of arrays, or torch Dataset
         takes_logits = self.__dict__.get("_criterion_takes_logits", True)
         return takes_logits and self.predict_nonlinearity == "auto"
 
+    def _check_what_predictions_use(self) -> None:
+        # Checking all parameters takes as long as a small network.
+        self._check_threshold()
+        validate_parameter_constraints(
+            {"prior": self._parameter_constraints["prior"]},
+            {"prior": self.prior},
+            caller_name=type(self).__name__,
+        )
+
     def _positive_logit(self, X):
         self.check_is_fitted()
-        self._check_parameters()
+        self._check_what_predictions_use()
         if self._outputs_are_logits():
             z = require_no_nan(self._outputs(X))
         else:
@@ -758,6 +785,19 @@ def _is_dict(X: Any) -> bool:
 
 def _goes_through_skorch(X: Any) -> bool:
     return is_dataset(X) or _is_dict(X)
+
+
+def _refuse_texts(X: Any) -> None:
+    """Say what texts need, where scikit-learn would try to read them as numbers."""
+    is_one_column = isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1
+    if not is_one_column or not len(X):
+        return
+    first = next(iter(X))
+    if isinstance(first, str):
+        raise ValueError(
+            f"X holds texts, the first is {first[:40]!r}. Put a TokenEncoder before "
+            "the net: make_pipeline(TokenEncoder(), BinaryNetClassifier(TextConvNet))."
+        )
 
 
 def _refuse_samples_of_nothing(X: Any) -> None:

@@ -259,8 +259,8 @@ class LogitNet(ParameterNet):
         # NeuralNetBinaryClassifier would refuse two outputs.
         try:
             output = NeuralNet.infer(self, x, **fit_params)
-        except RuntimeError as error:
-            _tell_what_was_given(error, x)
+        except (RuntimeError, TypeError, ValueError) as error:
+            _tell_what_was_given(error, x, fit_params)
             raise
         if not isinstance(output, tuple):
             return self._to_single(output)
@@ -453,11 +453,22 @@ def _read_losses(batches: list[dict[str, Any]], name: str) -> None:
         batch[name] = loss
 
 
-def _tell_what_was_given(error: RuntimeError, x: Any) -> None:
-    if isinstance(x, torch.Tensor):
+def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
+    if fit_params:
         error.add_note(
-            f"The module was given a batch of shape {tuple(x.shape)}, rows first, of "
-            f"{x.dtype} on {x.device}."
+            f"What fit does not know is passed to the module: {sorted(fit_params)}. "
+            "Weights of rows are called sample_weight."
+        )
+    if not isinstance(x, torch.Tensor):
+        return
+    error.add_note(
+        f"The module was given a batch of shape {tuple(x.shape)}, rows first, of "
+        f"{x.dtype} on {x.device}."
+    )
+    if len(x) == 1:
+        error.add_note(
+            "Batch normalization needs two rows in each training step: pass more rows, "
+            "and a batch_size of 2 or more."
         )
 
 

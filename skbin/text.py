@@ -235,6 +235,11 @@ def _as_texts(X: Iterable[str]) -> list[str]:
         raise ValueError(
             "Iterable over raw text documents expected, string object received."
         )
+    if hasattr(X, "columns"):
+        raise ValueError(
+            "X must be texts, one str for each sample, got a table with the columns "
+            f"{list(X.columns)}. Pass one column of it: X[{next(iter(X.columns))!r}]."
+        )
     texts = X.tolist() if hasattr(X, "tolist") else list(X)
     wrong = [text for text in texts if not isinstance(text, str)]
     if texts and not wrong:

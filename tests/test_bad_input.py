@@ -210,7 +210,7 @@ def test_a_dataset_without_labels_knows_no_balance_and_no_prior():
     dataset = TensorDataset(torch.randn(16, 3), torch.tensor([0.0, 1.0] * 8))
     refuses(BinaryNetClassifier(pos_weight="balanced"), dataset, None, "both classes")
     net = BinaryNetClassifier(prior=0.5, max_epochs=1).fit(dataset, None)
-    with pytest.raises(ValueError, match="Pass y to fit beside the Dataset"):
+    with pytest.raises(ValueError, match="beside a Dataset pass y to fit"):
         net.predict_proba(dataset)
 
 
@@ -360,3 +360,45 @@ def test_outputs_that_are_no_numbers_are_refused(rare):
         ValueError, match=re.escape(f"is NaN for 1 of {len(X)} samples, first for X[2]")
     ):
         net.predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"module": "DenseNet"}, "'module' parameter of BinaryNetClassifier must be a"),
+        ({"optimizer": "adam"}, "'optimizer' parameter of BinaryNetClassifier must be"),
+        ({"criterion": "bce"}, "'criterion' parameter of BinaryNetClassifier must be"),
+        (
+            {"callbacks": "early"},
+            "'callbacks' parameter of BinaryNetClassifier must be",
+        ),
+        (
+            {"train_split": 0.2},
+            "'train_split' parameter of BinaryNetClassifier must be",
+        ),
+        ({"lr": "a"}, "'lr' parameter of BinaryNetClassifier must be a float"),
+        ({"lr": -1.0}, "must be a float in the range [0.0, inf)"),
+        ({"max_epochs": -1}, "must be an int in the range [0, inf)"),
+        ({"max_epochs": 1.5}, "must be an int in the range [0, inf)"),
+        ({"batch_size": 0}, "must be an int in the range [1, inf)"),
+        ({"threshold": True}, "threshold must be a probability in [0, 1], got True"),
+    ],
+)
+def test_parameters_of_skorch_are_checked_by_name(rare, parameters, message):
+    refuses(BinaryNetClassifier(**parameters), *rare, message)
+
+
+def test_a_batch_of_one_row_is_explained(rare):
+    X, y = rare
+    net = BinaryNetClassifier(DenseNet, max_epochs=1)
+    with pytest.raises(ValueError, match="more than 1 value per channel") as error:
+        net.partial_fit(X[:1], y[:1], classes=[0, 1])
+    assert "needs two rows in each training step" in error.value.__notes__[-1]
+
+
+def test_an_argument_that_fit_does_not_know_is_named(rare):
+    X, y = rare
+    net = BinaryNetClassifier(DenseNet, max_epochs=1)
+    with pytest.raises(TypeError, match="sample_weights") as error:
+        net.fit(X, y, sample_weights=np.ones(len(y)))
+    assert "Weights of rows are called sample_weight." in error.value.__notes__[0]

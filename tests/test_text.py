@@ -1,6 +1,7 @@
 """From raw strings to ids, and from ids to a trained network."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -234,3 +235,17 @@ def test_numbers_that_are_no_ids_are_refused():
         make_net().fit(X, y)
     with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
         make_net().fit(-np.ones((20, 3), dtype=int), y)
+
+
+def test_a_table_is_no_list_of_texts():
+    X = pd.DataFrame({"text": ["one", "two"], "more": ["three", "four"]})
+    with pytest.raises(ValueError, match=re.escape("Pass one column of it: X['text']")):
+        TokenEncoder().fit(X)
+    assert TokenEncoder().fit(X["text"]).vocabulary_.keys() == {"one", "two"}
+
+
+@pytest.mark.parametrize("container", [list, np.array, pd.Series])
+def test_texts_without_an_encoder_are_refused_with_the_mend(container):
+    net = BinaryNetClassifier(TextConvNet)
+    with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
+        net.fit(container(["hello", "world"]), [0, 1])

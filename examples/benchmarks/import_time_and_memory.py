@@ -5,11 +5,11 @@ Time of the import, and peak memory of a fit
 What does skbin add to the packages that it stands on? Each import runs in a process of
 its own, in turn; printed are medians, and the median of the paired ratios with its
 range. Then a process of its own trains DenseNet for one epoch on X of float32, and for
-comparison does nothing but import and make X: the difference of their peak memory, as a
-multiple of the size of X, is what ``fit`` needs. The goal is X itself, one float32 copy
-and a constant.
+comparison does nothing but import and make X: the difference of their peak memory is
+what ``fit`` needs beside X. The goal is one float32 copy and a constant. A raw PyTorch
+loop over X shows how much of the constant is torch's.
 
-Run it with ``python examples/benchmarks/import_time_and_memory.py``.
+Run it with ``python examples/benchmarks/import_time_and_memory.py``, on Linux.
 """
 
 import subprocess
@@ -24,16 +24,27 @@ IMPORTS = {
 N_REPETITIONS = 7
 TIMED = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
 MAKE = """
-import resource
 import numpy as np
 from skbin import BinaryNetClassifier, DenseNet
 rng = np.random.default_rng(0)
 X = rng.standard_normal(({n_rows}, 50), dtype=np.float32)
 y = (X[:, 0] > 1).astype(int)
 {then}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
 FIT = "BinaryNetClassifier(DenseNet, max_epochs=1, batch_size=4096).fit(X, y)"
+RAW_LOOP = """
+import torch
+network = DenseNet(50)
+optimizer = torch.optim.Adam(network.parameters(), fused=True)
+criterion = torch.nn.BCEWithLogitsLoss()
+X, y = torch.from_numpy(X), torch.from_numpy(y.astype(np.float32))
+for index in torch.randperm(len(X)).split(4096):
+    optimizer.zero_grad()
+    criterion(network(X.index_select(0, index)), y.index_select(0, index)).backward()
+    optimizer.step()
+"""
 
 
 def printed_by(code):
@@ -59,14 +70,17 @@ def main():
         f"ratio {np.median(ratios):.2f} ({ratios.min():.2f}-{ratios.max():.2f}), "
         "goal <= 1.1\n"
     )
-    print("rows      X, MB    fit needs, MB    times X (goal: 1 and a constant)")
-    for n_rows in (10_000, 100_000, 1_000_000):
-        kilobytes = [
-            printed_by(MAKE.format(n_rows=n_rows, then=then)) for then in ("", FIT)
-        ]
+    print("rows           X, MB    fit needs, MB    raw loop, MB    difference / X")
+    for n_rows in (10_000, 100_000, 1_000_000, 4_000_000):
+        nothing, fit, raw = (
+            printed_by(MAKE.format(n_rows=n_rows, then=then)) / 1e3
+            for then in ("", FIT, RAW_LOOP)
+        )
         size = n_rows * 50 * 4 / 1e6
-        needed = (kilobytes[1] - kilobytes[0]) / 1e3
-        print(f"{n_rows:<10}{size:5.0f}{needed:17.0f}{needed / size:11.1f}")
+        print(
+            f"{n_rows:<15,}{size:5.0f}{fit - nothing:17.0f}{raw - nothing:16.0f}"
+            f"{(fit - raw) / size:18.2f}"
+        )
 
 
 if __name__ == "__main__":
