@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from skorch.utils import to_numpy
 
 
 def pad_signals(X: Any, least_length: int = 0) -> Any:
@@ -26,7 +28,7 @@ shape (n_samples, n_channels, length), or anything else
     Raises
     ------
     ValueError
-        If signals differ in their number of channels.
+        If signals differ in their number of channels, or hold no real numbers.
 
     Examples
     --------
@@ -36,23 +38,38 @@ shape (n_samples, n_channels, length), or anything else
            [[ 4., nan, nan]]], dtype=float32)
     """
     if isinstance(X, np.ma.MaskedArray):
-        return X.filled(np.nan) if np.ma.is_masked(X) else X.data
+        return _as_float32(X, name="X") if np.ma.is_masked(X) else X.data
     if not _is_list_of_signals(X):
         return X
-    signals = [np.asarray(signal) for signal in X]
-    n_channels = len(signals[0])
-    for place, signal in enumerate(signals):
-        if len(signal) != n_channels:
+    n_channels = X[0].shape[0]
+    for place, signal in enumerate(X):
+        if signal.shape[0] != n_channels:
             raise ValueError(
                 "Signals must have the same number of channels: X[0] has shape "
-                f"{signals[0].shape}, but X[{place}] has {signal.shape}. Give each "
-                "as (n_channels, length)."
+                f"{tuple(X[0].shape)}, but X[{place}] has {tuple(signal.shape)}. Give "
+                "each as (n_channels, length)."
             )
-    longest = max(least_length, *(signal.shape[1] for signal in signals))
-    padded = np.full((len(signals), n_channels, longest), np.nan, dtype=np.float32)
-    for row, signal in zip(padded, signals, strict=True):
-        row[:, : signal.shape[1]] = signal
+    longest = max(least_length, *(signal.shape[1] for signal in X))
+    padded = np.full((len(X), n_channels, longest), np.nan, dtype=np.float32)
+    for place, signal in enumerate(X):
+        values = _as_float32(signal, name=f"X[{place}]")
+        padded[place, :, : values.shape[1]] = values
     return padded
+
+
+def _as_float32(signal: Any, name: str) -> NDArray[np.float32]:
+    """Turn real numbers into float32, NaN where they are masked."""
+    if isinstance(signal, torch.Tensor):
+        signal = to_numpy(signal)
+    values = np.asanyarray(signal)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Signals must be real numbers, but {name} has dtype {values.dtype}. Give "
+            "the real and imaginary parts of complex numbers as channels, times as "
+            "seconds since a start, and all else as float."
+        )
+    with np.errstate(over="ignore"):  # infinity is refused with the rest of it
+        return np.ma.filled(values.astype(np.float32, copy=False), np.nan)
 
 
 def _is_list_of_signals(X: Any) -> bool:

@@ -167,3 +167,53 @@ def test_masked_values_in_a_table_are_not_taken_for_values():
     X[0, 0] = np.ma.masked
     with pytest.raises(ValueError, match="Input X contains NaN"):
         make_net().fit(X, [0, 1] * 10)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (np.complex64, "complex64"),
+        ("datetime64[s]", r"datetime64\[s\]"),
+        ("timedelta64[s]", r"timedelta64\[s\]"),
+        (str, "<U1"),
+        (object, "object"),
+    ],
+)
+def test_signals_must_be_real_numbers(dtype, name):
+    X = [np.zeros((1, 4)), np.zeros((1, 3), dtype=dtype)]
+    with pytest.raises(ValueError, match=rf"X\[1\] has dtype {name}.*as channels"):
+        make_net().fit(X, [0, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, "datetime64[s]"])
+def test_masked_signals_must_be_real_numbers(dtype):
+    X = np.ma.MaskedArray(np.zeros((20, 1, 8), dtype=dtype))
+    X[0, 0, 5:] = np.ma.masked
+    with pytest.raises(ValueError, match="X has dtype"):
+        make_net().fit(X, [0, 1] * 10)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float64])
+def test_signals_may_hold_any_real_numbers(dtype):
+    signals = [np.ones((1, 3), dtype=dtype), np.ones((1, 2), dtype=dtype)]
+    masked_signals = np.ma.MaskedArray(np.ones((2, 1, 3), dtype=dtype))
+    masked_signals[1, 0, 2:] = np.ma.masked
+    expected = np.array([[[1, 1, 1]], [[1, 1, np.nan]]], dtype=np.float32)
+    assert_array_equal(pad_signals(signals), expected, strict=True)
+    assert_array_equal(pad_signals(masked_signals), expected, strict=True)
+
+
+def test_a_list_of_masked_signals_ends_where_they_are_masked():
+    signal = np.ma.MaskedArray([[1, 2, 3]], mask=[[0, 0, 1]])
+    assert_array_equal(pad_signals([signal]), [[[1, 2, np.nan]]])
+
+
+def test_tensors_that_need_gradients_are_taken_without():
+    signals = [torch.ones(1, 3, requires_grad=True), torch.ones(1, 2)]
+    assert_array_equal(pad_signals(signals), [[[1, 1, 1]], [[1, 1, np.nan]]])
+
+
+def test_values_beyond_float32_are_infinity():
+    X = [np.full((1, 3), 1e300), np.zeros((1, 2))]
+    with pytest.raises(ValueError, match="contains infinity"):
+        make_net().fit(X, [0, 1])
