@@ -32,6 +32,7 @@ from skbin.devices import give_memory_back, require_device
 from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
+from skbin.input_sizes import refuse_negative_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import (
     refuse_class_weight,
@@ -553,9 +554,9 @@ dict of arrays, or torch Dataset
             allow_nd=True,
             ensure_all_finite=not of_unequal_lengths,
         )
-        _refuse_samples_of_nothing(
-            validated[0] if isinstance(validated, tuple) else validated
-        )
+        rows = validated[0] if isinstance(validated, tuple) else validated
+        _refuse_samples_of_nothing(rows)
+        refuse_negative_ids(self.module, rows)
         return validated
 
     def _find_labels(self, y, classes) -> BinaryLabels:

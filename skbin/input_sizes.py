@@ -75,6 +75,37 @@ def input_sizes(
     }
 
 
+def refuse_negative_ids(module: Any, X: Any) -> None:
+    """Refuse token ids below 0, for which a table of embeddings has no row.
+
+    Parameters
+    ----------
+    module : type, torch.nn.Module or callable
+        With ``takes_ids_from_0 = True`` it is known to give them no meaning of its own.
+    X : ndarray or sparse matrix
+        The samples, in the memory of the processor.
+
+    Raises
+    ------
+    ValueError
+        If it has such an attribute, and there is a value below 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbin import TextConvNet
+    >>> refuse_negative_ids(TextConvNet, np.array([[7, 8, 0]]))
+    """
+    if not getattr(module, "takes_ids_from_0", False) or X.min() >= 0:
+        return
+    name = getattr(module, "__name__", type(module).__name__)
+    raise ValueError(
+        f"{name} takes token ids, integers of 0 and more, but X holds {X.min()}. "
+        "Put a TokenEncoder before the net, or write 0 for padding and 1 for tokens "
+        "that are not known."
+    )
+
+
 def _whether_channels(module: Any, shape: Any, given: dict[str, Any]) -> dict[str, Any]:
     takes_it = "has_channels" in inspect.signature(module).parameters
     if shape is None or "has_channels" in given or not takes_it:

@@ -56,6 +56,8 @@ class TextConvNet(BaseLogit):
     >>> torch.testing.assert_close(net(ids), net(torch.nn.functional.pad(ids, (0, 3))))
     """
 
+    takes_ids_from_0 = True
+
     def __init__(
         self,
         vocab_size: int,

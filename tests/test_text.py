@@ -249,3 +249,40 @@ def test_texts_without_an_encoder_are_refused_with_the_mend(container):
     net = BinaryNetClassifier(TextConvNet)
     with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
         net.fit(container(["hello", "world"]), [0, 1])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"module": TextConvNet},
+        {"module": TextConvNet, "module__vocab_size": 9},
+        {"module": TextConvNet(vocab_size=9)},
+    ],
+    ids=["class", "class with a size", "instance"],
+)
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.float32])
+def test_ids_below_zero_are_refused_in_training_and_prediction(params, dtype):
+    X, y = np.arange(40).reshape(20, 2) % 9, [0, 1] * 10
+    net = BinaryNetClassifier(max_epochs=1, **params).fit(X, y)
+    before = net.predict_proba(X)
+    below = (X - 1).astype(dtype)
+    for call in (net.predict, lambda X: net.partial_fit(X, y)):
+        with pytest.raises(ValueError, match="integers of 0 and more, but X holds -1"):
+            call(below)
+    assert_array_equal(net.predict_proba(X), before)
+    with pytest.raises(ValueError, match="integers of 0 and more, but X holds -1"):
+        net.fit(below, y)
+
+
+def test_networks_of_ones_own_may_give_ids_below_zero_a_meaning():
+    class AnyToken(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = torch.nn.EmbeddingBag(10, 1)
+
+        def forward(self, X):
+            return self.weights(X + 1)
+
+    X, y = np.arange(40).reshape(20, 2) % 9 - 1, [0, 1] * 10
+    net = BinaryNetClassifier(AnyToken, max_epochs=1).fit(X, y)
+    assert net.predict(X).shape == (20,)
