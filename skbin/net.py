@@ -41,8 +41,8 @@ from skbin.schedule import CosineDecay
 # computed alike, so its probability does not depend on which rows come with it.
 _ROW_BLOCK = 16
 # Batches of prediction that stay in the caches and still keep Python's share small.
-_EVALUATION_VALUES = 131_072
-_MOST_EVALUATION_ROWS = 4096
+_EVALUATION_VALUES = 32_768
+_MOST_EVALUATION_ROWS = 1024
 
 
 class LogitNet(ParameterNet):

@@ -105,7 +105,8 @@ def _steps_and_net(
     if not isinstance(net, BinaryNetClassifier):
         raise TypeError(
             "export_onnx takes a BinaryNetClassifier, or a Pipeline that ends in one, "
-            f"got {type(net).__name__}. Of a search pass best_estimator_."
+            f"got {type(net).__name__}. Of a search pass best_estimator_; of a "
+            "TunedThresholdClassifierCV estimator_, with best_threshold_ as threshold."
         )
     steps = [(name, step) for name, step in steps if hasattr(step, "transform")]
     for _, step in steps:
