@@ -288,7 +288,8 @@ class TensorBatches:
         if order is None:
             order = torch.arange(self.n_samples, device=self.rows.home)
         missing = -len(order) % self.n_parts
-        return torch.cat([order, order[:missing]])[self.part :: self.n_parts]
+        again = torch.arange(missing) % len(order)  # there may be more parts than rows
+        return torch.cat([order, order[again]])[self.part :: self.n_parts]
 
     def _bounds(self) -> list[int]:
         n_samples = math.ceil(self.n_samples / self.n_parts)

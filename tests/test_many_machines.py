@@ -162,7 +162,7 @@ def test_one_accelerated_process_trains_what_the_plain_estimator_does(data):
     assert_array_equal(*(net.predict_proba(data[0]) for net in (plain, accelerated)))
 
 
-@pytest.mark.parametrize(("n", "n_parts"), [(10, 2), (11, 2), (7, 3)])
+@pytest.mark.parametrize(("n", "n_parts"), [(10, 2), (11, 2), (7, 3), (3, 8), (1, 4)])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_parts_are_of_equal_length_and_hold_all_rows(n, n_parts, shuffle):
     rows = TensorRows(np.arange(n).reshape(-1, 1), y=np.zeros(n))
