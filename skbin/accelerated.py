@@ -108,7 +108,31 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
             # Of the last step, which torch would do at the begin of the next one.
             for buffer in self._bare_module().buffers():
                 torch.distributed.broadcast(buffer, src=0)
+        if self.unwrap_after_train:
+            self._leave_accelerator()
         return super().on_train_end(net, X=X, y=y, **kwargs)
+
+    def _leave_accelerator(self) -> None:
+        """Take out of the accelerator, which is the user's, what this net put there.
+
+        Its own ``free_memory`` would take out what others have put there too.
+        """
+        names = [*self._modules, *self._criteria, *self._optimizers]
+        own = [getattr(self, f"{name}_", None) for name in names]
+        # What processes share is noted bare, and what one process has as it is used.
+        own += [
+            self.accelerator.unwrap_model(part)
+            for part in own
+            if isinstance(part, torch.nn.Module)
+        ]
+        own_ids = {id(part) for part in own}
+        for held in (self.accelerator._models, self.accelerator._optimizers):
+            held[:] = [part for part in held if id(part) not in own_ids]
+
+    def _forget_fit(self) -> None:
+        self._leave_accelerator()
+        self._wrapped_with_accelerator = False  # or the next network would stay bare
+        super()._forget_fit()
 
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""

@@ -109,6 +109,7 @@ net = AcceleratedBinaryNetClassifier(
     pos_weight="balanced",
     random_state={random_state},
 ).fit(X[:1001], y[:1001])
+assert accelerator._models == accelerator._optimizers == []
 probability = net.predict_proba(X[1001:])[:, 1]
 average_precision = average_precision_score(y[1001:], probability)
 rows = sum(net.history[-1, "batches", :, "train_batch_size"])
@@ -160,6 +161,44 @@ def test_one_accelerated_process_trains_what_the_plain_estimator_does(data):
         **params,
     ).fit(*data)
     assert_array_equal(*(net.predict_proba(data[0]) for net in (plain, accelerated)))
+
+
+class Diverges(Callback):
+    def on_batch_begin(self, net, **kwargs):
+        for parameter in net.module_.parameters():
+            parameter.data.fill_(np.nan)
+
+
+class CountModels(Callback):
+    def __init__(self, counts):
+        self.counts = counts
+
+    def on_train_begin(self, net, **kwargs):
+        self.counts.append(len(net.accelerator._models))
+
+
+def test_an_accelerator_holds_after_fits_what_it_held_before(data):
+    accelerate = pytest.importorskip("accelerate")
+    from skbin.accelerated import AcceleratedBinaryNetClassifier
+
+    accelerator = accelerate.Accelerator(cpu=True)
+    users = accelerator.prepare(torch.nn.Linear(2, 1))
+    counts = []
+    net = AcceleratedBinaryNetClassifier(
+        DenseNet,
+        accelerator=accelerator,
+        callbacks=[("count", CountModels(counts)), ("diverges", None)],
+        max_epochs=1,
+        random_state=0,
+    )
+    net.fit(*data).fit(*data).partial_fit(*data)
+    net.set_params(callbacks__diverges=Diverges())
+    with pytest.raises(ValueError, match="became NaN"):
+        net.fit(*data)
+    net.set_params(callbacks__diverges=None).fit(*data)
+    assert counts == [2, 2, 1, 2, 2]  # partial_fit goes on with what is prepared
+    assert accelerator._models == [users]
+    assert accelerator._optimizers == []
 
 
 @pytest.mark.parametrize(("n", "n_parts"), [(10, 2), (11, 2), (7, 3), (3, 8), (1, 4)])
