@@ -200,9 +200,9 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     do elsewhere, such as writing files, is not repeated, and scikit-learn's callbacks
     see no epochs of it. A training that was killed or interrupted goes on after the
     last epoch that it left in the folder, which it does for a twentieth of its time at
-    most, and ends as if nothing had been. The folder holds
-    pickles: whoever can write there can run code here. `partial_fit`, warm starts and
-    torch Datasets always train.
+    most (the first time, after a second of training, however long it takes), and ends
+    as if nothing had been. The folder holds pickles: whoever can write there can run
+    code here. `partial_fit`, warm starts and torch Datasets always train.
 
     References
     ----------

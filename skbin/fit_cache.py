@@ -23,6 +23,9 @@ from skbin.checkpoints import Checkpoints
 from skbin.fingerprint import Fingerprint
 
 _FOLDER = "skbin_fits"
+# Of the machine, as a GPU that is full or a disk that is gone: the next fit may go on.
+# Any other error, a loss that is NaN say, comes again.
+_MAY_PASS = (OSError, MemoryError, RuntimeError)
 
 Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
 
@@ -32,7 +35,8 @@ def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any
 
     Processes that want the same training wait for the one that does it. An entry that
     cannot be read is trained again, and a folder that cannot be written does without,
-    both with a warning. What a killed training left is gone on from.
+    both with a warning. What a killed training left is gone on from; it is removed when
+    the training is done, or fails by an error that would come again.
 
     Parameters
     ----------
@@ -88,6 +92,8 @@ class _Shelf:
         self.place = [_FOLDER, fingerprint.key]
         self.unfinished = [_FOLDER, f"{fingerprint.key}_unfinished"]
         self.code = fingerprint.code
+        # It stays, empty: to remove it would let a process that waits for this file and
+        # one that finds none train at once. `memory.clear()` removes all of them.
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
 
     def recall_or(self, train: Train) -> dict[str, Any]:
@@ -103,7 +109,10 @@ class _Shelf:
             return train(None)[0]
         try:
             state = self._recall(self.place)
-            return self._train(train) if state is None else state
+            if state is None:
+                return self._train(train)
+            self._clear_unfinished()  # a process may have been killed before it did
+            return state
         finally:
             lock.release()
 
@@ -112,16 +121,26 @@ class _Shelf:
             lambda state: self._keep(state, self.unfinished),
             left=self._recall(self.unfinished),
         )
-        state, is_complete = train(checkpoints)
+        try:
+            state, is_complete = train(checkpoints)
+        except _MAY_PASS:
+            raise
+        except Exception:
+            self._clear_unfinished()
+            raise
         if not is_complete:
             return state
-        for place in (self.place, self.unfinished):
-            with suppress(OSError):
-                self.store.clear_item(place)  # with what a killed process left there
         error = self._keep(state, self.place)
         if error is not None:
             _warn_that_nothing_is_kept(error)
+            return state
+        # Not before: until the entry is written, this is all that a kill leaves.
+        self._clear_unfinished()
         return state
+
+    def _clear_unfinished(self) -> None:
+        with suppress(OSError):
+            self.store.clear_item(self.unfinished)
 
     def _recall(self, place: list[str]) -> dict[str, Any] | None:
         if not self.store.contains_item(place):
@@ -151,10 +170,17 @@ class _Shelf:
             try:
                 self.store.dump_item(place, (digest, pickled), verbose=0)
             except CacheWarning as error:
-                with suppress(OSError):
-                    self.store.clear_item(place)
                 return error
+            finally:
+                self._remove_half_written(place)
         return None
+
+    def _remove_half_written(self, place: list[str]) -> None:
+        # joblib writes beside an entry and renames, so the entry itself is whole, and
+        # what lies beside it is of a full disk or a killed process.
+        for file in Path(self.store.location, *place).glob("output.pkl.*"):
+            with suppress(OSError):
+                file.unlink()
 
 
 def _warn_that_nothing_is_kept(error: Exception) -> None:

@@ -147,6 +147,8 @@ class LogitNet(ParameterNet):
         elif checkpoints is not None:
             checkpoints.random_state_before = RandomState(self.device)
         super().fit_loop(X, y, epochs, **fit_params)
+        # No epoch has taken it if all of them were done when the process was killed.
+        self.__dict__.pop("_random_state_between", None)
         self._was_interrupted = False
         return self
 

@@ -1,11 +1,14 @@
 """A training that was killed goes on, and ends as if nothing had been."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -13,7 +16,14 @@ from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
 
-from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet, checkpoints
+from skbin import (
+    BalancedBatches,
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    checkpoints,
+    fit_cache,
+)
 from skbin.checkpoints import Checkpoints
 
 
@@ -164,6 +174,113 @@ def test_a_checkpoint_that_cannot_be_read_is_begun_anew_with_a_warning(
         resumed = clone(net).fit(*rare)
     assert_same_training(clone(net).set_params(memory=None).fit(*rare), resumed)
     assert [Path(file).name for file in tmp_path.rglob("output.pkl*")] == ["output.pkl"]
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+@pytest.mark.parametrize("fails_at", [4, 7], ids=["fourth epoch", "end"])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError("No space left on device")], ids=repr
+)
+def test_a_state_is_kept_until_a_later_one_is_written(
+    rare, tmp_path, monkeypatch, fails_at, error
+):
+    epochs = tmp_path / "epochs.txt"
+    net = BinaryNetClassifier(
+        DenseNet,
+        max_epochs=6,
+        callbacks=[CountEpochs(str(epochs))],
+        memory=str(tmp_path / "memory"),
+        random_state=0,
+    )
+    n_written = []
+
+    def dump(value, file, **kwargs):
+        n_written.append(1)
+        file.write(b"half")
+        if len(n_written) >= fails_at:
+            raise error
+        file.seek(0)
+        original(value, file, **kwargs)
+
+    original = joblib.numpy_pickle.dump
+    monkeypatch.setattr("joblib.numpy_pickle.dump", dump)
+    told = contextlib.nullcontext()
+    if isinstance(error, OSError):
+        told = pytest.warns(UserWarning, match="No space left on device")
+    elif fails_at == 7:
+        told = pytest.raises(KeyboardInterrupt)
+    with told:
+        clone(net).fit(*rare)
+    monkeypatch.undo()
+    epochs.write_text("")
+    resumed = clone(net).fit(*rare)
+    n_left = fails_at - 1
+    assert len(epochs.read_text().splitlines()) == 6 - n_left
+    assert_same_training(clone(net).set_params(memory=None).fit(*rare), resumed)
+    assert [file.name for file in tmp_path.rglob("output.pkl*")] == ["output.pkl"]
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+def test_a_kill_right_after_the_end_leaves_one_entry(rare, tmp_path, monkeypatch):
+    def kill(self):
+        raise KeyboardInterrupt
+
+    net = BinaryNetClassifier(
+        DenseNet, max_epochs=2, memory=str(tmp_path), random_state=0
+    )
+    monkeypatch.setattr("skbin.fit_cache._Shelf._clear_unfinished", kill)
+    with pytest.raises(KeyboardInterrupt):
+        clone(net).fit(*rare)
+    monkeypatch.undo()
+    assert len(list(tmp_path.rglob("*_unfinished"))) == 1
+    net.fit(*rare)
+    assert len(list(tmp_path.rglob("output.pkl*"))) == 1
+    assert not list(tmp_path.rglob("*_unfinished"))
+
+
+class Diverges(Callback):
+    def on_batch_begin(self, net, **kwargs):
+        if len(net.history) == 4:
+            for parameter in net.module_.parameters():
+                parameter.data.fill_(np.nan)
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+def test_a_training_that_would_fail_again_leaves_nothing(rare, tmp_path):
+    net = BinaryNetClassifier(
+        DenseNet, max_epochs=6, callbacks=[Diverges()], memory=str(tmp_path)
+    )
+    with pytest.raises(ValueError, match="NaN or infinite in epoch 4"):
+        net.fit(*rare)
+    assert not list(tmp_path.rglob("output.pkl*"))
+
+
+class HoldsALock(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.lock = threading.Lock()
+
+
+@pytest.mark.usefixtures("_after_each_epoch")
+def test_a_state_that_cannot_be_written_is_told_once_and_not_tried_again(
+    rare, tmp_path, monkeypatch
+):
+    n_tries = []
+
+    def pickled(*args):
+        n_tries.append(1)
+        return original(*args)
+
+    original = fit_cache._pickled
+    monkeypatch.setattr(fit_cache, "_pickled", pickled)
+    net = BinaryNetClassifier(
+        DenseNet, max_epochs=5, callbacks=[HoldsALock()], memory=str(tmp_path)
+    )
+    with pytest.warns(UserWarning, match="pickle '_thread.lock'") as caught:
+        net.fit(*rare)
+    of_checkpoints = [w for w in caught if "killed begins anew" in str(w.message)]
+    assert len(of_checkpoints) == 1
+    assert len(caught) == 2  # and one that the trained network is not kept either
+    assert len(n_tries) == 2
 
 
 def test_checkpoints_take_a_small_share_of_the_time(monkeypatch):
