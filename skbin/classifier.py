@@ -148,8 +148,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without touching global generators.
-        With an int two fits on a CPU give the same weights to the bit. None: torch's
-        generator is used as it stands.
+        With an int two fits on a CPU give the same weights to the bit, and fits in
+        threads take turns for it. None: torch's generator is used as it stands.
     **kwargs : dict
         Parameters of the parts, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
@@ -476,7 +476,7 @@ dict of arrays, or torch Dataset
     def _run_training(self, X, target, weight, fit_params, method, fresh):
         """Train; return what this has set, and whether it came to its end."""
         try:
-            with seeded(self._seed, self.device), self._inside_training():
+            with seeded(self._seed, self._compute_device()), self._inside_training():
                 if fresh:
                     self.initialized_ = False
                     self.initialize()

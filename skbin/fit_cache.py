@@ -21,6 +21,7 @@ from torch import nn
 
 from skbin.checkpoints import Checkpoints
 from skbin.fingerprint import Fingerprint
+from skbin.randomness import turn_of_this_thread
 
 _FOLDER = "skbin_fits"
 # Of the machine, as a GPU that is full or a disk that is gone: the next fit may go on.
@@ -36,7 +37,8 @@ def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any
     Processes that want the same training wait for the one that does it. An entry that
     cannot be read is trained again, and a folder that cannot be written does without,
     both with a warning. What a killed training left is gone on from; it is removed when
-    the training is done, or fails by an error that would come again.
+    the training is done, or fails by an error that would come again. Threads of one
+    process take turns.
 
     Parameters
     ----------
@@ -97,6 +99,12 @@ class _Shelf:
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
 
     def recall_or(self, train: Train) -> dict[str, Any]:
+        # The turn comes before the file, always: in another order a thread that has the
+        # one and waits for the other could meet a fit inside a fit with them swapped.
+        with turn_of_this_thread():
+            return self._recall_or(train)
+
+    def _recall_or(self, train: Train) -> dict[str, Any]:
         lock = FileLock(self.lock_file)
         try:
             self.lock_file.parent.mkdir(parents=True, exist_ok=True)

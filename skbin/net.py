@@ -145,7 +145,7 @@ class LogitNet(ParameterNet):
             self._go_on_from(checkpoints)
             epochs = self.max_epochs - len(self.history)
         elif checkpoints is not None:
-            checkpoints.random_state_before = RandomState(self.device)
+            checkpoints.random_state_before = RandomState(self._compute_device())
         super().fit_loop(X, y, epochs, **fit_params)
         # No epoch has taken it if all of them were done when the process was killed.
         self.__dict__.pop("_random_state_between", None)
@@ -156,7 +156,7 @@ class LogitNet(ParameterNet):
         return {
             "attributes": self._what_training_sets(),
             "random_state_before": self._checkpoints.random_state_before,
-            "random_state_between": RandomState(self.device),
+            "random_state_between": RandomState(self._compute_device()),
         }
 
     def _go_on_from(self, checkpoints) -> None:
