@@ -1,7 +1,7 @@
 """The deep part of `ConvNet`: residual blocks over signals of any length."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import torch
 from torch import nn
@@ -43,11 +43,12 @@ class ResidualBlocks(nn.Module):
         kernel_sizes: Sequence[int] = (9, 5, 3),
     ) -> None:
         super().__init__()
-        sizes = [n_channels, n_filters, *[2 * n_filters] * (n_blocks - 1)]
+        # One after the other: a file may ask for more of them than memory holds.
+        sizes = chain([n_channels, n_filters], repeat(2 * n_filters, n_blocks - 1))
         self.blocks = nn.ModuleList(
             _Block(n_in, n_out, kernel_sizes) for n_in, n_out in pairwise(sizes)
         )
-        self.n_outputs = sizes[-1]
+        self.n_outputs = n_filters if n_blocks == 1 else 2 * n_filters
 
     def forward(self, X: torch.Tensor, is_there: torch.Tensor | None) -> torch.Tensor:
         """Compute features of each signal.
