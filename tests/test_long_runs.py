@@ -1,5 +1,6 @@
 """Estimators in services: many threads at once, a thousand fits in one process."""
 
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, load, save
 
 THOUSAND_FITS = """
 import gc, os, threading
@@ -61,8 +62,24 @@ def test_threads_that_share_an_estimator_get_what_one_gets(rare, module):
         assert_array_equal(probability, wholes[i % 10])
 
 
-def test_the_first_predictions_may_come_at_once(rare):
+def written_and_read(net, path):
+    pytest.importorskip("safetensors")
+    save(net, path)
+    return load(path)
+
+
+@pytest.mark.parametrize(
+    "obtained",
+    [
+        lambda net, path: net,
+        written_and_read,
+        lambda net, path: pickle.loads(pickle.dumps(net)),
+    ],
+    ids=["fit", "load", "pickle"],
+)
+def test_the_first_predictions_may_come_at_once(rare, tmp_path, obtained):
     X, y = rare
     net = BinaryNetClassifier(DenseNet, max_epochs=1, random_state=0).fit(X, y)
+    net = obtained(net, tmp_path / "net.skbin")
     assert not any(layer.training for layer in net.module_.modules())
     assert np.isfinite(net.predict_proba(X)).all()
