@@ -9,15 +9,14 @@ other ways, and this times them against the plain one:
 - ``max first``: the maximum before ReLU, which is monotone,
 - ``one conv``: all widths as one convolution of the widest, kernels padded with zeros,
 - ``unfold``: windows as rows of one matrix product for each width,
-- ``channels last``: one convolution of two axes, in the memory format ``channels_last``,
-- ``ConvNet``: what ConvNet does, which takes unfold for windows of up to 16 steps and for
-  those that cover the whole input, else max first.
+- ``2d``: a convolution of two axes in the memory format ``channels_last``,
+- ``ConvNet``: what ConvNet does: one product where a width covers the input, else 2d.
 
-Run it with ``python examples/benchmarks/convolutions.py``, two minutes; ``--device cuda``
-for a GPU. All give the same to float tolerance, which is asserted. Printed is the time of
-the plain formulation for a batch of 128, forward and backward, and how many times as
-fast each other is: the median of paired ratios. A dash stands where a formulation cannot
-be written without cost (one convolution for a width that covers the input).
+Run it with ``python examples/benchmarks/convolutions.py``, a minute or two;
+``--device cuda`` for a GPU. All give the same to float tolerance, which is asserted.
+Printed is the time of the plain formulation for a batch of 128, forward and backward,
+and how many times as fast each other is: the median of paired ratios. A dash stands
+where one convolution would have to be as wide as the input.
 """
 
 import argparse
@@ -31,7 +30,7 @@ from torch.nn import functional as F
 
 from skbin.conv_net import _strongest
 
-N_ROWS, N_FILTERS, N_REPETITIONS = 128, 32, 15
+N_ROWS, N_FILTERS, N_REPETITIONS = 128, 32, 25
 SHAPES = [  # channels, length, widths
     (1, 64, (3, 5)),
     (1, 64, (3, 5, 64)),
@@ -99,7 +98,7 @@ FORMULATIONS = {
     "max first": max_first,
     "one conv": one_conv,
     "unfold": unfold,
-    "channels last": channels_last,
+    "2d": channels_last,
     "ConvNet": conv_net,
 }
 
@@ -139,7 +138,7 @@ def compare(n_channels, length, widths, device):
     ratios = np.median(times[:, :1] / times[:, 1:], axis=0)
     by_name = dict(zip(chosen, ratios, strict=True))
     cells = [
-        f"{by_name[name]:14.2f}" if name in by_name else f"{'-':>14}"
+        f"{by_name[name]:10.2f}" if name in by_name else f"{'-':>10}"
         for name in FORMULATIONS
     ]
     shape = f"({N_ROWS}, {n_channels}, {length}), widths {', '.join(map(str, widths))}"
@@ -151,7 +150,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     device = parser.parse_args().device
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    names = "".join(f"{name:>14}" for name in FORMULATIONS)
+    names = "".join(f"{name:>10}" for name in FORMULATIONS)
     print(f"{'shape of X':<38}{'plain, ms':>10}{names}")
     for shape in SHAPES:
         compare(*shape, device)
