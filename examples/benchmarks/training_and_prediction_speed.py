@@ -43,6 +43,7 @@ from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
+from skbin.column_scale import KnowsInputScale
 
 LEARNING_RATE = 0.001
 BATCH_SIZES = (128, 512)
@@ -95,7 +96,10 @@ def train_skbin(task, X, y, batch_size, options):
 
 def train_raw(task, X, y, batch_size, options):
     device = options.device
-    network = task.module(**task.sizes).train().to(device)
+    network = task.module(**task.sizes).train()
+    if isinstance(network, KnowsInputScale):
+        network.learn_input_scale(torch.from_numpy(X[:10_000]))
+    network = network.to(device)
     optimizer = torch.optim.Adam(
         network.parameters(),
         lr=LEARNING_RATE,
