@@ -36,7 +36,9 @@ docs: .venv/docs-installed
 benchmarks: .venv/peers-installed
 	$(BIN)/python examples/benchmarks/default_quality.py
 	$(BIN)/python examples/benchmarks/training_and_prediction_speed.py
-	$(BIN)/python examples/benchmarks/import_time_and_memory.py
+	$(BIN)/python examples/benchmarks/convolutions.py
+	$(BIN)/python examples/benchmarks/mixed_precision.py
+	$(BIN)/python examples/benchmarks/concurrent_prediction.py
 	$(BIN)/python examples/benchmarks/search_over_thresholds.py
 	$(BIN)/python examples/benchmarks/threshold_speed.py
 	$(BIN)/python examples/benchmarks/honest_probabilities.py

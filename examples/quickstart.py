@@ -57,7 +57,7 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 # -----------
 # Oversampling happens inside the pipeline: in each fold only the rows that are trained
 # on are repeated, never those that are scored. `prior` tells the network how rare the
-# class is outside of the oversampled data, so that its probabilities stay honest.
+# class is outside of the oversampled data, and its probabilities refer to that.
 pipeline = Pipeline(
     [
         ("scale", StandardScaler()),
@@ -123,7 +123,8 @@ left.axvline(tuned, color="black", linestyle="--", label=f"tuned cutoff {tuned:.
 left.set(
     xlabel="cutoff (probability)",
     ylabel="score",
-    xlim=(0, 1),
+    xscale="logit",
+    xlim=(1e-3, 0.999),
     ylim=(0, 1.03),
     title="What each cutoff gives",
 )

@@ -9,14 +9,32 @@ OUTSIDE = ["labels", "unequal_lengths", "text", "seen_rows"]
 DOOR = ["classifier"]
 INSIDE = {
     "networks": ["conv_net", "dense_net", "text_conv_net", "input_sizes"],
-    "layers": ["column_scale", "column_embedding", "residual_blocks", "output_layers"],
-    "training": ["net", "batches", "balanced_batches", "holdout", "schedule"],
+    "layers": [
+        "column_scale",
+        "column_embedding",
+        "residual_blocks",
+        "dropout",
+        "output_layers",
+    ],
+    "training": [
+        "net",
+        "batches",
+        "balanced_batches",
+        "holdout",
+        "schedule",
+        "fused_optimizer",
+    ],
     "loss and logit": ["losses", "criteria", "heads", "softmax_head", "probability"],
 }
 BESIDE = {
-    "memory": ["fit_cache", "fingerprint"],
+    "memory": ["fit_cache", "fingerprint", "checkpoints"],
     "cutoffs": ["thresholds", "threshold_curve", "decision_metrics", "resampling"],
-    "files": ["onnx_export", "model_file"],
+    "files": [
+        "onnx_export",
+        "model_file",
+        "model_description",
+        "described_estimator",
+    ],
     "pictures": ["threshold_display", "history_display", "pictures"],
 }
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
