@@ -36,7 +36,7 @@ def answer(model, requests, expected, place):
 
 
 def ask(model, requests, n_threads):
-    """Ask; give requests for each second, their times in ms, how many answers differ."""
+    """Give requests for each second, their times in ms, how many answers differ."""
     expected = [model.predict_proba(rows) for rows in requests]
     with ThreadPoolExecutor(n_threads) as threads:
         start = time.perf_counter()
