@@ -32,7 +32,7 @@ from skbin.devices import give_memory_back, require_device
 from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
-from skbin.input_sizes import refuse_negative_ids
+from skbin.input_sizes import refuse_other_than_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import (
     refuse_class_weight,
@@ -148,8 +148,9 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without touching global generators.
-        With an int two fits on a CPU give the same weights to the bit, and fits in
-        threads take turns for it. None: torch's generator is used as it stands.
+        With an int two fits on a CPU give the same weights to the bit, if torch may use
+        the same number of threads for both; fits in threads take turns for it. None:
+        torch's generator is used as it stands.
     **kwargs : dict
         Parameters of the parts, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
@@ -556,7 +557,9 @@ dict of arrays, or torch Dataset
         )
         rows = validated[0] if isinstance(validated, tuple) else validated
         _refuse_samples_of_nothing(rows)
-        refuse_negative_ids(self.module, rows)
+        if seen:
+            _refuse_other_axes(rows.shape, seen)
+        refuse_other_than_ids(self.module, rows)
         return validated
 
     def _find_labels(self, y, classes) -> BinaryLabels:
@@ -806,6 +809,14 @@ def _refuse_samples_of_nothing(X: Any) -> None:
         raise ValueError(
             f"Found array of shape {X.shape}, whose samples hold no values. Each axis "
             "needs a minimum of 1."
+        )
+
+
+def _refuse_other_axes(shape: tuple[int, ...], seen: tuple[int, ...]) -> None:
+    if len(shape) != len(seen):
+        raise ValueError(
+            f"X has {len(shape)} axes, its shape is {shape}, but fit saw {len(seen)}, "
+            f"shape {seen}."
         )
 
 

@@ -75,8 +75,8 @@ def input_sizes(
     }
 
 
-def refuse_negative_ids(module: Any, X: Any) -> None:
-    """Refuse token ids below 0, for which a table of embeddings has no row.
+def refuse_other_than_ids(module: Any, X: Any) -> None:
+    """Refuse token ids below 0, which no table of embeddings holds, and other shapes.
 
     Parameters
     ----------
@@ -88,17 +88,23 @@ def refuse_negative_ids(module: Any, X: Any) -> None:
     Raises
     ------
     ValueError
-        If it has such an attribute, and there is a value below 0.
+        If it has such an attribute, and X is no table or there is a value below 0.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skbin import TextConvNet
-    >>> refuse_negative_ids(TextConvNet, np.array([[7, 8, 0]]))
+    >>> refuse_other_than_ids(TextConvNet, np.array([[7, 8, 0]]))
     """
-    if not getattr(module, "takes_ids_from_0", False) or X.min() >= 0:
+    if not getattr(module, "takes_ids_from_0", False):
         return
     name = getattr(module, "__name__", type(module).__name__)
+    if X.ndim != 2:
+        raise ValueError(
+            f"{name} takes token ids of shape (n_samples, length), got {X.shape}."
+        )
+    if X.min() >= 0:
+        return
     raise ValueError(
         f"{name} takes token ids, integers of 0 and more, but X holds {X.min()}. "
         "Put a TokenEncoder before the net, or write 0 for padding and 1 for tokens "

@@ -261,7 +261,7 @@ class LogitNet(ParameterNet):
         # NeuralNetBinaryClassifier would refuse two outputs.
         try:
             output = NeuralNet.infer(self, x, **fit_params)
-        except (RuntimeError, TypeError, ValueError) as error:
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
             _tell_what_was_given(error, x, fit_params)
             raise
         if not isinstance(output, tuple):
@@ -364,7 +364,7 @@ class LogitNet(ParameterNet):
         if training or not missing:
             return super().evaluation_step(batch, training=training)
         padding = Xi[-1:].expand(missing, *Xi.shape[1:])
-        output = super().evaluation_step([torch.cat([Xi, padding]), batch[1]])
+        output = super().evaluation_step([torch.cat([Xi, padding]), *batch[1:]])
         if isinstance(output, tuple):
             return tuple(part[: len(Xi)] for part in output)
         return output[: len(Xi)]
@@ -461,13 +461,13 @@ def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
             f"What fit does not know is passed to the module: {sorted(fit_params)}. "
             "Weights of rows are called sample_weight."
         )
-    if not isinstance(x, torch.Tensor):
-        return
-    error.add_note(
-        f"The module was given a batch of shape {tuple(x.shape)}, rows first, of "
-        f"{x.dtype} on {x.device}."
-    )
-    if len(x) == 1:
+    for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
+        if isinstance(part, torch.Tensor):
+            error.add_note(
+                f"The module was given {name} of shape {tuple(part.shape)}, rows "
+                f"first, of {part.dtype} on {part.device}."
+            )
+    if isinstance(x, torch.Tensor) and len(x) == 1:
         error.add_note(
             "Batch normalization needs two rows in each training step: pass more rows, "
             "and a batch_size of 2 or more."

@@ -107,7 +107,7 @@ def prior_shift(
     """
     if prior is None:
         return 0.0
-    undo_weight = -float(np.log(pos_weight))
+    undo_weight = float(0 - np.log(pos_weight))  # 0.0 and not -0.0
     drawn = train_prior if batch_prior is None else batch_prior
     if prior == "train":
         prior = train_prior

@@ -1,5 +1,6 @@
 """What each cutoff gives: a metric or the cost, and the limits that it keeps."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,17 @@ _REPLICATE_CUTOFFS_OF_A_SLOW_METRIC = 100
 _ROUNDING = 1e-12
 
 
+def _warn_of_labels(y_score: NDArray[Any], scale: str) -> None:
+    if scale != "probability" or y_score.dtype.kind not in "biu":
+        return
+    warnings.warn(
+        f"y_score holds {y_score.dtype.name}, as predict gives labels, which leave no "
+        "cutoff to choose. Pass predict_proba(X)[:, 1].",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
 def read_rows(
     y_true, y_score, sample_weight, pos_label, scale, cost_matrix
 ) -> ScoredRows:
@@ -54,6 +66,7 @@ def read_rows(
             "y_score must be 1d, the score of the positive class, but got an array of "
             f"shape {np.shape(y_score)}. Pass one column, as predict_proba(X)[:, 1]."
         )
+    _warn_of_labels(np.asarray(y_score), scale)
     y_true, score = column_or_1d(y_true), column_or_1d(y_score).astype(np.float64)
     check_consistent_length(y_true, score)
     if not len(score):

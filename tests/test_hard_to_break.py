@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from skorch.dataset import ValidSplit
+from skorch.utils import is_dataset
 from torch import nn
 
 from skbin import (
@@ -30,6 +31,7 @@ from skbin import (
 from skbin.batches import iterate_batches
 
 DOCUMENTED_ERRORS = (ValueError, TypeError)
+MODULES_ERRORS = (RuntimeError, IndexError)
 
 anything = st.one_of(
     st.none(),
@@ -207,9 +209,8 @@ def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
             assert str(error)
             event("refused")
             probability = None
-        except RuntimeError as error:  # torch's, of a module that the user has made
-            assert isinstance(params["module"], nn.Module)
-            assert "a batch of shape" in error.__notes__[0]
+        except MODULES_ERRORS as error:
+            check_that_it_is_the_users(error, params["module"], X)
             probability = None
         assert as_bytes(X, y, sample_weight) == given_bytes
         assert params["random_state"] is None or global_state() == state
@@ -226,10 +227,15 @@ def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
             check_probabilities(net.predict_proba(others), None)
         except DOCUMENTED_ERRORS as error:
             assert str(error)
-        except RuntimeError as error:
-            assert isinstance(params["module"], nn.Module)
-            assert "a batch of shape" in error.__notes__[0]
+        except MODULES_ERRORS as error:
+            check_that_it_is_the_users(error, params["module"], others)
         assert as_bytes(others) == given_bytes
+
+
+def check_that_it_is_the_users(error, module, X):
+    """Of a module that the user has made, or samples that nobody looks into before."""
+    assert isinstance(module, nn.Module) or is_dataset(X) or isinstance(X, dict)
+    assert "The module was given" in error.__notes__[0]
 
 
 def check_probabilities(probability, rows):

@@ -286,3 +286,11 @@ def test_networks_of_ones_own_may_give_ids_below_zero_a_meaning():
     X, y = np.arange(40).reshape(20, 2) % 9 - 1, [0, 1] * 10
     net = BinaryNetClassifier(AnyToken, max_epochs=1).fit(X, y)
     assert net.predict(X).shape == (20,)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 3), (4, 1, 2, 2)])
+def test_ids_are_one_row_for_each_text(shape):
+    with pytest.raises(
+        ValueError, match=re.escape(f"(n_samples, length), got {shape}")
+    ):
+        BinaryNetClassifier(TextConvNet).fit(np.ones(shape, dtype=int), [0, 1, 0, 1])

@@ -1,5 +1,6 @@
 """`select_threshold` finds what brute force finds, and says how sure it is."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -397,3 +398,10 @@ def test_weights_for_a_metric_that_takes_none_are_refused():
 
     with pytest.raises(ValueError, match="takes none"):
         choose([0, 1, 1], [0.1, 0.9, 0.8], metric, sample_weight=[1, 2, 3])
+
+
+@pytest.mark.parametrize("dtype", [int, bool])
+def test_labels_in_the_place_of_scores_are_warned_of(dtype):
+    y_pred = np.array([0, 0, 1, 1], dtype=dtype)
+    with pytest.warns(UserWarning, match=re.escape("Pass predict_proba(X)[:, 1].")):
+        select_threshold([0, 0, 1, 1], y_pred, n_bootstraps=0)
