@@ -128,7 +128,7 @@ left.set(
     ylim=(0, 1.03),
     title="What each cutoff gives",
 )
-left.legend(loc="lower center", ncols=2, fontsize="small")
+left.legend(loc="lower left", fontsize="small")
 right.step(recall, precision, where="post", color=colors["precision"])
 for label, threshold, marker in [("default", 0.5, "o"), ("tuned", tuned, "D")]:
     y_pred = probability >= threshold
