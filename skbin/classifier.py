@@ -32,7 +32,7 @@ from skbin.devices import give_memory_back, require_device
 from skbin.fit_cache import recall_or_train
 from skbin.fit_tasks import FitTask
 from skbin.heads import takes_token_ids
-from skbin.input_sizes import refuse_other_than_ids
+from skbin.input_sizes import refuse_other_sizes, refuse_other_than_ids
 from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
 from skbin.losses import (
     refuse_class_weight,
@@ -558,7 +558,7 @@ dict of arrays, or torch Dataset
         rows = validated[0] if isinstance(validated, tuple) else validated
         _refuse_samples_of_nothing(rows)
         if seen:
-            _refuse_other_axes(rows.shape, seen)
+            refuse_other_sizes(self.module, rows.shape, seen)
         refuse_other_than_ids(self.module, rows)
         return validated
 
@@ -809,14 +809,6 @@ def _refuse_samples_of_nothing(X: Any) -> None:
         raise ValueError(
             f"Found array of shape {X.shape}, whose samples hold no values. Each axis "
             "needs a minimum of 1."
-        )
-
-
-def _refuse_other_axes(shape: tuple[int, ...], seen: tuple[int, ...]) -> None:
-    if len(shape) != len(seen):
-        raise ValueError(
-            f"X has {len(shape)} axes, its shape is {shape}, but fit saw {len(seen)}, "
-            f"shape {seen}."
         )
 
 

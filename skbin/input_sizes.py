@@ -75,6 +75,38 @@ def input_sizes(
     }
 
 
+def refuse_other_sizes(
+    module: Any, shape: tuple[int, ...], seen: tuple[int, ...]
+) -> None:
+    """Refuse samples of other sizes than in `fit`, but for signals of another length.
+
+    Parameters
+    ----------
+    module : type, torch.nn.Module or callable
+        With a parameter ``n_features`` it takes no other number of values.
+    shape, seen : tuple of int
+        Of the data now and in `fit`, the first axis counting samples.
+
+    Raises
+    ------
+    ValueError
+        If axes are more or fewer, or a module has a fixed number of values.
+
+    Examples
+    --------
+    >>> from skbin import ConvNet
+    >>> refuse_other_sizes(ConvNet, (5, 1, 40), seen=(9, 1, 30))
+    """
+    if shape[1:] == seen[1:]:
+        return
+    has_fixed_size = "n_features" in inspect.signature(module).parameters
+    if len(shape) == len(seen) and not has_fixed_size:
+        return
+    raise ValueError(
+        f"X has samples of shape {shape[1:]}, but fit saw samples of shape {seen[1:]}."
+    )
+
+
 def refuse_other_than_ids(module: Any, X: Any) -> None:
     """Refuse token ids below 0, which no table of embeddings holds, and other shapes.
 

@@ -402,3 +402,19 @@ def test_an_argument_that_fit_does_not_know_is_named(rare):
     with pytest.raises(TypeError, match="sample_weights") as error:
         net.fit(X, y, sample_weights=np.ones(len(y)))
     assert "Weights of rows are called sample_weight." in error.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [(DenseNet, (3, 2, 6)), (DenseNet, (3, 2, 4, 1)), (ConvNet, (3, 2, 4, 1))],
+)
+def test_samples_of_other_sizes_than_in_fit_are_refused(rare, module, shape):
+    X, y = rare
+    net = BinaryNetClassifier(module, max_epochs=1).fit(X.reshape(-1, 2, 4), y)
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"X has samples of shape {shape[1:]}, but fit saw samples of shape (2, 4)."
+        ),
+    ):
+        net.predict(np.zeros(shape))
