@@ -1,7 +1,7 @@
 """The door between scikit-learn and torch: `BinaryNetClassifier`."""
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -23,7 +22,6 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
-from torch.utils.data import IterableDataset
 
 from skbin.batches import TensorRows, iterate_batches
 from skbin.checkpoints import Checkpoints
@@ -49,6 +47,14 @@ from skbin.probability import (
 )
 from skbin.progress import EpochProgress
 from skbin.randomness import draw_seed, seeded
+from skbin.samples import (
+    goes_through_skorch,
+    is_dict,
+    largest_id_of,
+    refuse_samples_of_nothing,
+    refuse_texts,
+    shape_of,
+)
 from skbin.seen_rows import SeenRows
 from skbin.unequal_lengths import end_early, pad_signals, refuse_unequal_lengths
 
@@ -435,9 +441,9 @@ dict of arrays, or torch Dataset
         target = None if y is None else labels.encode(y)
         self._settle_classes(labels, target, weight, first=first, method=method)
         if first:
-            self._input_shape = _shape_of(X)
+            self._input_shape = shape_of(X)
             self._seen_rows = SeenRows(X) if isinstance(X, np.ndarray) else None
-            self._largest_id = _largest_id_of(X)
+            self._largest_id = largest_id_of(X)
         # With memory a fit moves torch's generator by one draw, trained or recalled.
         shared = self.memory is not None and fresh
         seed = draw_seed(self.random_state, else_from_torch=shared)
@@ -483,7 +489,7 @@ dict of arrays, or torch Dataset
                     self.initialize()
                     self._is_new = True
                 self._set_pos_weight()
-                data = X if _goes_through_skorch(X) else self._rows(X, target, weight)
+                data = X if goes_through_skorch(X) else self._rows(X, target, weight)
                 # skorch's fit is initialize and partial_fit.
                 super().partial_fit(data, target, _routing_method=method, **fit_params)
             # Layers are switched one by one: threads that predict must find it done.
@@ -522,7 +528,7 @@ dict of arrays, or torch Dataset
     # ---- the door: from the user's data to rows and targets
 
     def _admit(self, X, y, sample_weight, *, reset):
-        if _goes_through_skorch(X):
+        if goes_through_skorch(X):
             if sample_weight is None:
                 return X, None if y is None else np.asarray(y), None
             raise ValueError(
@@ -537,7 +543,7 @@ dict of arrays, or torch Dataset
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
     def _validated(self, X, y="no_validation", *, reset):
-        _refuse_texts(X)
+        refuse_texts(X)
         if isinstance(X, torch.Tensor):
             X = to_numpy(X)
         seen = None if reset else self.__dict__.get("_input_shape")
@@ -556,7 +562,7 @@ dict of arrays, or torch Dataset
             ensure_all_finite=not of_unequal_lengths,
         )
         rows = validated[0] if isinstance(validated, tuple) else validated
-        _refuse_samples_of_nothing(rows)
+        refuse_samples_of_nothing(rows)
         if seen:
             refuse_other_sizes(self.module, rows.shape, seen)
         refuse_other_than_ids(self.module, rows)
@@ -647,7 +653,7 @@ dict of arrays, or torch Dataset
         """
         if is_dataset(X):
             return X
-        if _is_dict(X):
+        if is_dict(X):
             return (
                 Dataset(X, y)
                 if self.dataset is TensorRows
@@ -780,50 +786,3 @@ dict of arrays, or torch Dataset
             train_prior=self.train_prior_,
             batch_prior=self.batch_prior_,
         )
-
-
-def _is_dict(X: Any) -> bool:
-    # A sparse matrix of dictionary format is a Mapping too, and no dict of arrays.
-    return isinstance(X, Mapping) and not issparse(X)
-
-
-def _goes_through_skorch(X: Any) -> bool:
-    return is_dataset(X) or _is_dict(X)
-
-
-def _refuse_texts(X: Any) -> None:
-    """Say what texts need, where scikit-learn would try to read them as numbers."""
-    is_one_column = isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1
-    if not is_one_column or not len(X):
-        return
-    first = next(iter(X))
-    if isinstance(first, str):
-        raise ValueError(
-            f"X holds texts, the first is {first[:40]!r}. Put a TokenEncoder before "
-            "the net: make_pipeline(TokenEncoder(), BinaryNetClassifier(TextConvNet))."
-        )
-
-
-def _refuse_samples_of_nothing(X: Any) -> None:
-    if 0 in X.shape:
-        raise ValueError(
-            f"Found array of shape {X.shape}, whose samples hold no values. Each axis "
-            "needs a minimum of 1."
-        )
-
-
-def _largest_id_of(X: Any) -> int | None:
-    """Largest of the token ids; None if there is a value that is no id."""
-    if not isinstance(X, np.ndarray) or X.dtype.kind != "i" or X.min() < 0:
-        return None
-    return int(X.max())
-
-
-def _shape_of(X: Any) -> tuple[int, ...] | None:
-    """Shape of the samples; of a Dataset, read from its first one."""
-    if not _goes_through_skorch(X):
-        return X.shape
-    if _is_dict(X) or isinstance(X, IterableDataset):
-        return None
-    sample = X[0][0]
-    return (1, *sample.shape) if hasattr(sample, "shape") else None

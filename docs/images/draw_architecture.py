@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-OUTSIDE = ["labels", "unequal_lengths", "text", "seen_rows"]
+OUTSIDE = ["labels", "samples", "unequal_lengths", "text", "seen_rows"]
 DOOR = ["classifier"]
 INSIDE = {
     "networks": ["conv_net", "dense_net", "text_conv_net", "input_sizes"],
