@@ -88,7 +88,7 @@ def main():
         return
     settings = SETTINGS if cpu else SETTINGS | TF32
     found = {name: measured(setting, cpu) for name, setting in settings.items()}
-    print(f"{'average precision':<20}" + "".join(f"{name:>26}" for name in settings))
+    print(f"{'average precision':<20}" + "".join(f"{name:>30}" for name in settings))
     full = found["float32"]["scores"]
     for data_set in full:
         cells = []
@@ -103,8 +103,8 @@ def main():
                     else ""
                 )
             )
-        print(f"{data_set:<20}" + "".join(f"{cell:>26}" for cell in cells))
-    seconds = "".join(f"{found[name]['seconds']:26.1f}" for name in settings)
+        print(f"{data_set:<20}" + "".join(f"{cell:>30}" for cell in cells))
+    seconds = "".join(f"{found[name]['seconds']:30.1f}" for name in settings)
     print(f"{'seconds, all fits':<20}{seconds}")
 
 
