@@ -103,14 +103,14 @@ class TensorRows(Dataset):
         Returns
         -------
         X : tensor of shape (batch_size, ...)
-            Its attribute ``is_whole`` saves a network a look for missing values, for
-            which a GPU would have to be waited for.
+            Its attribute ``whole_at_version`` saves a network a look for missing
+            values, for which a GPU is waited for; see `is_known_to_be_whole`.
         y : tensor of shape (batch_size,)
             Its attribute ``sample_weight`` holds the rows' weights, or None. Zeros
             where there are no targets.
         """
         X: Any = self._dense(index)
-        X.is_whole = self.is_whole
+        X.whole_at_version = _version_of(X) if self.is_whole else None
         y: Any = torch.zeros(len(X))
         if self.y is not None:
             y = _sent(_take(self.y, index), self.device)
@@ -314,6 +314,34 @@ def _resolve(dataset: Any) -> tuple[TensorRows, torch.Tensor | None]:
     if index is None:
         return dataset, None
     return dataset, torch.from_numpy(np.asarray(index)).to(dataset.home)
+
+
+def _version_of(X: torch.Tensor) -> int | None:
+    return None if X.is_inference() else X._version
+
+
+def is_known_to_be_whole(X: torch.Tensor) -> bool:
+    """Whether no value of a batch is missing, without a look at the values.
+
+    Parameters
+    ----------
+    X : tensor
+        A batch.
+
+    Returns
+    -------
+    is_known_to_be_whole : bool
+        False where nothing is known: of tensors that `TensorRows` has not cut, or that
+        have been written to since.
+
+    Examples
+    --------
+    >>> X, _ = TensorRows(np.zeros((2, 1, 3))).batch(slice(0, 2))
+    >>> is_known_to_be_whole(X), is_known_to_be_whole(X.mul_(2))
+    (True, False)
+    """
+    version = getattr(X, "whole_at_version", None)
+    return version is not None and version == _version_of(X)
 
 
 def lives_in_memory(dataset: Any) -> bool:

@@ -199,6 +199,10 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     ``iterator_train__shuffle=False`` or a `train_split` that picks certain rows, the
     order is kept.
 
+    Fits with `random_state` or `memory` in several threads of one process take turns,
+    because torch has one generator for all of them. A callback may fit another network,
+    but not in threads of its own: they would wait for it, and it for them.
+
     With `memory`, `fit` trains only what the folder does not hold for the same data,
     parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
     no part. What it gives is what training gives: weights, `history`, optimizer.
@@ -231,9 +235,10 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         "module": [callable],
         "criterion": [callable],
         "optimizer": [callable],
-        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor],
+        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [
+            None,  # of a Dataset whose samples are batches
             Interval(Integral, 1, None, closed="left"),
             Options(Integral, {-1}),
         ],
@@ -529,6 +534,9 @@ dict of arrays, or torch Dataset
 
     def _admit(self, X, y, sample_weight, *, reset):
         if goes_through_skorch(X):
+            if reset:  # of an array that was fitted before
+                for name in ("n_features_in_", "feature_names_in_"):
+                    self.__dict__.pop(name, None)
             if sample_weight is None:
                 return X, None if y is None else np.asarray(y), None
             raise ValueError(
@@ -563,7 +571,7 @@ dict of arrays, or torch Dataset
         )
         rows = validated[0] if isinstance(validated, tuple) else validated
         refuse_samples_of_nothing(rows)
-        if seen:
+        if seen and "n_features_in_" in vars(self):
             refuse_other_sizes(self.module, rows.shape, seen)
         refuse_other_than_ids(self.module, rows)
         return validated

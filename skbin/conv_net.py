@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skbin.batches import is_known_to_be_whole
 from skbin.column_embedding import embed_columns
 from skbin.column_scale import ChannelScale, KnowsInputScale
 from skbin.dropout import Dropout
@@ -163,7 +164,7 @@ class ConvNet(KnowsInputScale, BaseLogit):
 
     def _signals(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Scale channels, and mark steps before each signal's end."""
-        is_whole = getattr(X, "is_whole", False)
+        is_whole = is_known_to_be_whole(X)
         if X.dim() == 2:
             X = X.unsqueeze(1)  # (n, length) -> (n, 1, length)
         X = self.input_scale(X)
@@ -205,8 +206,8 @@ def _strongest(
 def _slid(convolution: nn.Conv1d, X: torch.Tensor) -> torch.Tensor:
     """Responses at each position, (n, channels, length) -> (n, positions, filters).
 
-    With several channels a CPU is a quarter to a half faster in this memory format than
-    with ``conv1d``: see ``examples/benchmarks/convolutions.py``.
+    With a dozen channels a CPU is a quarter to a half faster in this memory format than
+    with ``conv1d``, else about as fast: see ``examples/benchmarks/convolutions.py``.
     """
     layout = torch.channels_last
     weight = convolution.weight.unsqueeze(2).contiguous(memory_format=layout)

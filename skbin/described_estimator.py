@@ -28,13 +28,13 @@ from skbin.input_sizes import input_sizes
 from skbin.labels import BinaryLabels
 from skbin.model_description import (
     ARRAY,
-    CALLERS,
     FORMAT,
     NUMBERS,
     TENSOR,
     WEIGHT,
     bare_module,
     count_features,
+    is_callers,
     path_of,
 )
 from skbin.randomness import seeded
@@ -50,17 +50,24 @@ def _classes_of(package: Any, parent: type) -> tuple[type, ...]:
     return tuple(v for v in values if isinstance(v, type) and issubclass(v, parent))
 
 
+# These copy or call the module that they are given, which JSON cannot hold.
+_NEED_A_MODULE = (nn.TransformerEncoder, nn.TransformerDecoder, nn.DataParallel)
+_MODULES = tuple(m for m in _classes_of(nn, nn.Module) if m not in _NEED_A_MODULE)
+
 _SAFE: dict[str, tuple[Any, ...]] = {
-    "module": (ConvNet, DenseNet, TextConvNet, *_classes_of(nn, nn.Module)),
+    "module": (ConvNet, DenseNet, TextConvNet, *_MODULES),
     "criterion": _classes_of(nn.modules.loss, nn.modules.loss._Loss),
     "optimizer": _classes_of(torch.optim, torch.optim.Optimizer),
     "dataset": (TensorRows,),
     "iterator_train": (iterate_batches, BalancedBatches),
     "iterator_valid": (iterate_batches, BalancedBatches),
 }
-_SAFE_ELSEWHERE = tuple(kind for kinds in _SAFE.values() for kind in kinds)
 
-_BATCH_SIZE = [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})]
+_BATCH_SIZE = [
+    None,
+    Interval(Integral, 1, None, closed="left"),
+    Options(Integral, {-1}),
+]
 # What fit would find out, and a prediction too late.
 _CONSTRAINTS = {
     "batch_size": _BATCH_SIZE,
@@ -70,7 +77,6 @@ _CONSTRAINTS = {
     "iterator_valid": [callable],
     "train_split": [callable, None],
     "predict_nonlinearity": [StrOptions({"auto"}), callable, None],
-    "compile": ["boolean"],
 }
 
 
@@ -170,11 +176,15 @@ def _params_from(
     params.update(_under(TENSOR, tensors))
     _check_names(params)
     validate_parameter_constraints(_CONSTRAINTS, params, "BinaryNetClassifier")
-    return {name: value for name, value in params.items() if name not in CALLERS}
+    return {name: value for name, value in params.items() if not is_callers(name)}
 
 
 def _check_names(params: Mapping[str, Any]) -> None:
-    chosen = [name for name in CALLERS if params.get(name) is not None]
+    chosen = [
+        name
+        for name, value in params.items()
+        if is_callers(name) and value is not None and value is not False
+    ]
     if chosen:
         raise ValueError(
             f"it sets {', '.join(chosen)}, which only you may choose: a file could "
@@ -210,9 +220,9 @@ def _decoded(value: Any, parameter: str, trusted: Sequence[str | type]) -> Any:
 
 
 def _looked_up(name: Any, parameter: str, trusted: Sequence[str | type]) -> Any:
-    known: dict[str, Any] = {
-        path_of(kind): kind for kind in _SAFE.get(parameter, _SAFE_ELSEWHERE)
-    }
+    # skorch makes objects of the classes in other parameters, such as callbacks.
+    part = "module" if parameter.startswith("module__") else parameter
+    known: dict[str, Any] = {path_of(kind): kind for kind in _SAFE.get(part, ())}
     for kind in trusted:
         known[kind if isinstance(kind, str) else path_of(kind)] = kind
     if name not in known:

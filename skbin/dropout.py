@@ -16,6 +16,8 @@ class Dropout(nn.Dropout):
     p : float, default=0.5
         Share of the values that become 0 while training. The others are divided by
         ``1 - p``.
+    inplace : bool, default=False
+        Whether to write to the input. Then, and on other devices, it is torch's.
 
     Examples
     --------
@@ -26,7 +28,9 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Drop values of a tensor of any shape."""
-        if not self.training or input.device.type != "cpu" or self.p in (0, 1):
+        is_torchs = self.inplace or self.p in (0, 1) or input.device.type != "cpu"
+        if is_torchs or not self.training:
             return super().forward(input)
-        is_kept = torch.rand(input.shape, dtype=input.dtype) >= self.p
+        # In half precision there are too few numbers for a share of 1 %.
+        is_kept = torch.rand_like(input, dtype=torch.float32) >= self.p
         return input * is_kept / (1 - self.p)

@@ -99,6 +99,15 @@ class _Shelf:
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
 
     def recall_or(self, train: Train) -> dict[str, Any]:
+        # An entry that is there is whole: for it nobody needs to wait.
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # one that cannot be read is met again below
+            state = self._recall(self.place)
+        if state is not None:
+            self._clear_unfinished()  # a process may have been killed before it did
+            return state
         # The turn comes before the file, always: in another order a thread that has the
         # one and waits for the other could meet a fit inside a fit with them swapped.
         with turn_of_this_thread():
@@ -117,10 +126,7 @@ class _Shelf:
             return train(None)[0]
         try:
             state = self._recall(self.place)
-            if state is None:
-                return self._train(train)
-            self._clear_unfinished()  # a process may have been killed before it did
-            return state
+            return self._train(train) if state is None else state
         finally:
             lock.release()
 

@@ -9,7 +9,7 @@ import torch
 _FUSED = (torch.optim.Adam, torch.optim.AdamW)
 _DEVICES = ("cpu", "cuda")
 # What asks for another implementation, or against this one.
-_CHOICES = {"foreach", "fused", "differentiable"}
+_CHOICES = {"foreach", "fused", "differentiable", "capturable"}
 
 
 def can_be_fused(
@@ -17,8 +17,8 @@ def can_be_fused(
 ) -> bool:
     """Whether torch has a fused implementation of this optimizer for these weights.
 
-    It computes the same steps, with another rounding in the last bits. For small
-    networks the plain one takes a third of the training on a CPU.
+    It computes the same steps, with another rounding in the last bits, and saves a
+    tenth of the training of a network for tables on a CPU.
 
     Parameters
     ----------
@@ -46,6 +46,9 @@ def can_be_fused(
     False
     """
     if optimizer not in _FUSED or not _CHOICES.isdisjoint(kwargs):
+        return False
+    groups = list(groups)
+    if not all(_CHOICES.isdisjoint(group) for group in groups):
         return False
     return all(
         weights.is_floating_point() and weights.device.type in _DEVICES

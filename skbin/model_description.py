@@ -18,18 +18,38 @@ from skbin.classifier import BinaryNetClassifier
 FORMAT = 2
 WEIGHT, ARRAY, TENSOR = "weights/", "parameters/", "tensor_parameters/"
 NUMBERS = ("pos_weight_", "train_prior_", "batch_prior_", "n_features_in_")
-# A file must not choose a folder or a way of reading that unpickles, the programs that
-# a compiler runs, or where to compute.
-CALLERS = (
+_CALLERS = (
     "device",
     "memory",
     "torch_load_kwargs",
-    "compile__options",
     "module__device",
     "criterion__device",
 )
 _NEEDED = ("module", "criterion", "dataset", "iterator_valid")  # and what is below them
 _NEEDED_ALONE = ("predict_nonlinearity", "threshold", "prior", "pos_label")
+
+
+def is_callers(name: str) -> bool:
+    """Whether a parameter is the choice of whoever loads a file.
+
+    A file must not choose a folder or a way of reading that unpickles, the programs
+    that a compiler runs, or where to compute.
+
+    Parameters
+    ----------
+    name : str
+        Name of a parameter.
+
+    Returns
+    -------
+    is_callers : bool
+
+    Examples
+    --------
+    >>> is_callers("compile__backend"), is_callers("lr")
+    (True, False)
+    """
+    return name in _CALLERS or name.partition("__")[0] == "compile"
 
 
 def describe(estimator: BinaryNetClassifier) -> tuple[str, dict[str, torch.Tensor]]:
@@ -101,7 +121,7 @@ def _described_params(
     arrays: dict[str, torch.Tensor] = {}
     left_out = []
     for name, value in estimator.get_params(deep=False).items():
-        if name in CALLERS or (name == "module" and _name_if_instance(value)):
+        if is_callers(name) or (name == "module" and _name_if_instance(value)):
             continue
         try:
             if isinstance(value, torch.Tensor):

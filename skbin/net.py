@@ -374,7 +374,7 @@ class LogitNet(ParameterNet):
             dataset = dataset.dataset
         values_per_row = int(np.prod(dataset.shape[1:]))
         rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(values_per_row, 1))
-        return max(self.batch_size, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
+        return max(self.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Split off the rows of the internal validation; see skorch.
@@ -442,6 +442,11 @@ class LogitNet(ParameterNet):
             kwargs["batch_size"] = self._evaluation_batch_size(dataset)
         if kwargs["batch_size"] == -1:
             kwargs["batch_size"] = len(dataset)
+        if kwargs["batch_size"] is None and lives_in_memory(dataset):
+            raise ValueError(
+                "batch_size=None is for a Dataset whose samples are batches, but X is "
+                "an array. Pass a number of rows, or -1 for all."
+            )
         return iterator(dataset, **kwargs)
 
 
@@ -467,7 +472,7 @@ def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
                 f"The module was given {name} of shape {tuple(part.shape)}, rows "
                 f"first, of {part.dtype} on {part.device}."
             )
-    if isinstance(x, torch.Tensor) and len(x) == 1:
+    if "more than 1 value per channel" in str(error):
         error.add_note(
             "Batch normalization needs two rows in each training step: pass more rows, "
             "and a batch_size of 2 or more."

@@ -380,12 +380,17 @@ def test_outputs_that_are_no_numbers_are_refused(rare):
         ({"lr": -1.0}, "must be a float in the range [0.0, inf)"),
         ({"max_epochs": -1}, "must be an int in the range [0, inf)"),
         ({"max_epochs": 1.5}, "must be an int in the range [0, inf)"),
-        ({"batch_size": 0}, "must be an int in the range [1, inf)"),
+        ({"batch_size": 0}, "must be None, an int in the range [1, inf)"),
         ({"threshold": True}, "threshold must be a probability in [0, 1], got True"),
     ],
 )
 def test_parameters_of_skorch_are_checked_by_name(rare, parameters, message):
     refuses(BinaryNetClassifier(**parameters), *rare, message)
+
+
+def test_rows_of_an_array_are_no_batches(rare):
+    net = BinaryNetClassifier(DenseNet, batch_size=None, max_epochs=1)
+    refuses(net, *rare, "Pass a number of rows, or -1 for all.")
 
 
 def test_a_batch_of_one_row_is_explained(rare):

@@ -7,11 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader, Subset
 
 from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
-from skbin.batches import TensorBatches, TensorRows, iterate_batches, lives_in_memory
+from skbin.batches import (
+    TensorBatches,
+    TensorRows,
+    is_known_to_be_whole,
+    iterate_batches,
+    lives_in_memory,
+)
 from skbin.devices import has_room_for
 from skbin.holdout import chooses_rows_freely, hold_out
 
@@ -259,4 +266,26 @@ def test_a_gpu_holds_what_fits_into_half_of_its_free_memory(
 )
 def test_batches_tell_whether_signals_end_early(X, is_whole):
     batch, _ = TensorRows(X).batch(slice(0, 1))
-    assert batch.is_whole is is_whole
+    assert is_known_to_be_whole(batch) is is_whole
+
+
+def test_what_was_known_of_a_batch_is_not_of_what_is_written_to_it():
+    batch, _ = TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2))
+    batch[0, :, -1] = torch.nan
+    assert not is_known_to_be_whole(batch)
+    with torch.inference_mode():
+        batch, _ = TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2))
+        assert not is_known_to_be_whole(batch)
+
+
+class CutsSignals(Callback):
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        if training:
+            batch[0][:, :, -3:] = torch.nan
+
+
+def test_signals_may_be_cut_in_place_by_a_callback():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(64, 1, 12)).astype(np.float32), np.arange(64) % 2
+    net = BinaryNetClassifier(max_epochs=1, callbacks=[CutsSignals()], random_state=0)
+    assert np.isfinite(net.fit(X, y).predict_proba(X)).all()

@@ -622,8 +622,10 @@ def test_an_implementation_that_was_chosen_is_not_replaced(rare):
         .fit(*rare)
         .optimizer_.param_groups[0]
     )
-    doubles = quick(nn.Linear(8, 1, dtype=torch.complex64)).initialize()
-    assert not doubles.optimizer_.param_groups[0]["fused"]
+    of_a_group = quick(optimizer__param_groups=[("*", {"foreach": True})]).fit(*rare)
+    assert not of_a_group.optimizer_.param_groups[0]["fused"]
+    complexes = quick(nn.Linear(8, 1, dtype=torch.complex64)).initialize()
+    assert not complexes.optimizer_.param_groups[0]["fused"]
 
 
 class ReadsLosses(Callback):
@@ -793,3 +795,21 @@ def test_verbose_two_shows_skorchs_table(rare, capsys):
 def test_history_does_not_depend_on_verbose(rare):
     names = [set(quick(verbose=v).fit(*rare).history[-1]) for v in (0, 1, 2)]
     assert names[0] == names[1] == names[2]
+
+
+def test_arrays_may_follow_a_dataset_whose_samples_have_other_axes(rare):
+    X, y = rare
+    X = X.astype(np.float32)
+    images = TensorDataset(torch.from_numpy(X.reshape(-1, 2, 4)), torch.from_numpy(y))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(8, 1))
+    net = quick(module).fit(X, y)
+    net.fit(images, y)
+    assert not hasattr(net, "n_features_in_")
+    assert_array_equal(net.predict_proba(X), net.predict_proba(images))
+
+
+def test_a_dataset_of_ready_batches_is_learnt(rare):
+    X, y = (torch.from_numpy(part.astype(np.float32)) for part in rare)
+    batches = TensorDataset(X.reshape(-1, 10, 8), y.reshape(-1, 10))
+    net = quick(nn.Linear(8, 1), batch_size=None).fit(batches)
+    assert net.history[-1, "batches", :, "train_batch_size"] == [10] * 30

@@ -374,6 +374,8 @@ def test_code_that_a_file_names_is_neither_imported_nor_run(
         ("torch_load_kwargs", {"dict": {"weights_only": False}}),
         ("device", "cuda"),
         ("compile__options", {"dict": {"cpp.cxx": {"tuple": ["/evil"]}}}),
+        ("compile__backend", "tvm"),
+        ("compile", True),
         ("module__device", "cpu"),
     ],
 )
@@ -446,6 +448,16 @@ LINEAR = "torch.nn.modules.linear:Linear"
         ("parameters", {"lr": {"set": [1]}}),
         ("parameters", {"criterion": {"import": LINEAR}}),
         ("parameters", {"iterator_valid": {"import": LINEAR}}),
+        # skorch would make one, of a size that the file chooses
+        ("parameters", {"callbacks": {"list": [{"import": LINEAR}]}}),
+        (
+            "parameters",  # copies what it is given, as often as the file says
+            {
+                "module": {"import": "torch.nn.modules.transformer:TransformerEncoder"},
+                "module__encoder_layer": 1,
+                "module__num_layers": 10**9,
+            },
+        ),
         (
             "parameters",  # an AssertionError from torch
             {

@@ -71,7 +71,7 @@ def test_a_fit_inside_a_fit_changes_nothing(net, data, tmp_path, with_memory):
 
 
 @pytest.fixture
-def _somebody_fits():
+def somebody_fits():
     has_begun, may_end = threading.Event(), threading.Event()
 
     def hold():
@@ -82,19 +82,27 @@ def _somebody_fits():
     thread = threading.Thread(target=hold)
     thread.start()
     has_begun.wait(timeout=60)
-    yield
+    yield thread
     may_end.set()
     thread.join()
 
 
-@pytest.mark.usefixtures("_somebody_fits")
-def test_predictions_and_fits_without_a_seed_wait_for_nobody(net, data):
+def test_predictions_and_fits_without_a_seed_wait_for_nobody(net, data, somebody_fits):
     net.set_params(random_state=None).fit(*data)
     assert net.predict_proba(data[0]).shape == (300, 2)
+    assert somebody_fits.is_alive()
+
+
+def test_a_fit_that_is_recalled_waits_for_nobody(net, data, tmp_path, request):
+    net.set_params(memory=str(tmp_path)).fit(*data)
+    somebody = request.getfixturevalue("somebody_fits")
+    again = clone(net).fit(*data)
+    assert somebody.is_alive()
+    assert_array_equal(again.predict_proba(data[0]), net.predict_proba(data[0]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.usefixtures("_somebody_fits")
+@pytest.mark.usefixtures("somebody_fits")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_does_not_wait_for_a_thread_that_it_does_not_have():
     child = os.fork()

@@ -196,9 +196,9 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def time_in_turn(functions, n_repetitions):
+def time_in_turn(functions, n_repetitions, warm_up=True):
     """Seconds of shape (n_repetitions, n_functions), after a round to warm up."""
-    for function in functions:
+    for function in functions if warm_up else []:
         function()
     return np.array(
         [[seconds(function) for function in functions] for _ in range(n_repetitions)]
@@ -260,6 +260,7 @@ def compare_prediction(task, options):
         times = time_in_turn(
             [lambda f=f, n=n_calls: repeated(f, n) for f in predictions],
             options.n_repetitions,
+            warm_up=n_calls > 1,
         )
         name = f"{task.module.__name__} {n_calls} x {n_rows:,} rows"
         print_row(name, times, PREDICTION_GOAL)
@@ -314,7 +315,7 @@ def parse_options():
     )
     parser.add_argument("--quick", action="store_true", help="few rows, two epochs")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--repetitions", type=int, default=5, dest="n_repetitions")
+    parser.add_argument("--repetitions", type=int, default=3, dest="n_repetitions")
     parser.add_argument("--epochs", type=int, default=4, dest="max_epochs")
     parser.set_defaults(n_rows=20_000, n_predicted_rows=1_000_000)
     options = parser.parse_args()
