@@ -311,9 +311,9 @@ def print_head(options):
         + (f", {torch.cuda.get_device_name()}" if options.device != "cpu" else "")
         + f"\nfit: {options.n_rows:,} rows, {options.max_epochs} epochs; "
         f"{options.n_repetitions} repetitions after one to warm up\n\n"
-        f"{'median seconds':<31}"
+        f"{'median seconds':<35}"
         + "".join(f"{side:>9}" for side in SIDES)
-        + f"{'skbin / raw':>19}{'goal':>9}{'skorch / skbin':>19}{'MLP / skbin':>19}"
+        + f"{'skbin / raw':>19}{'goal':>9}{'skorch / skbin':>20}{'MLP / skbin':>20}"
     )
 
 
@@ -322,8 +322,8 @@ def print_row(name, times, goal):
     ours = times[:, 0]
     ratios = [ratio_with_range(times[:, i] / ours) for i in range(2, times.shape[1])]
     print(
-        f"{name:<31}{''.join(medians):<36}{ratio_with_range(ours / times[:, 1]):>19}"
-        f"{f'<= {goal}':>9}" + "".join(f"{ratio:>19}" for ratio in ratios),
+        f"{name:<35}{''.join(medians):<36}{ratio_with_range(ours / times[:, 1]):>19}"
+        f"{f'<= {goal}':>9}" + "".join(f"{ratio:>20}" for ratio in ratios),
         flush=True,
     )
 
