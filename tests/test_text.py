@@ -2,7 +2,6 @@
 
 import pickle
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imbalanced_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from numpy.testing import assert_array_equal
-from sklearn.exceptions import SkipTestWarning
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
@@ -26,15 +24,7 @@ from skbin import BinaryNetClassifier, TextConvNet, TokenEncoder
 TEXTS = ["Win a prize now", "see you at noon", "win win WIN", ""]
 
 
-with warnings.catch_warnings():
-    # scikit-learn says that its checks on numbers do not apply to texts.
-    warnings.simplefilter("ignore", SkipTestWarning)
-    with_each_check = parametrize_with_checks(
-        [TokenEncoder(), TokenEncoder(max_length=4, analyzer="char")]
-    )
-
-
-@with_each_check
+@parametrize_with_checks([TokenEncoder(), TokenEncoder(max_length=4, analyzer="char")])
 def test_encoder_passes_the_checks_of_text_transformers(estimator, check):
     check(estimator)
 
