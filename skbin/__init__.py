@@ -1,17 +1,16 @@
 """Neural networks for a rare positive class, as scikit-learn classifiers."""
 
-from skbin.balanced_batches import BalancedBatches
 from skbin.classifier import BinaryNetClassifier
-from skbin.conv_net import ConvNet
-from skbin.dense_net import DenseNet
-from skbin.history_display import HistoryDisplay
-from skbin.model_file import load, save
-from skbin.onnx_export import export_onnx
-from skbin.softmax_head import fold_softmax_head
-from skbin.text import TokenEncoder
-from skbin.text_conv_net import TextConvNet
-from skbin.threshold_display import ThresholdDisplay
-from skbin.thresholds import select_threshold
+from skbin.cutoffs.choice import select_threshold
+from skbin.cutoffs.displays import HistoryDisplay, ThresholdDisplay
+from skbin.data.balanced import BalancedBatches
+from skbin.data.tokens import TokenEncoder
+from skbin.export.files import load, save
+from skbin.export.onnx import export_onnx
+from skbin.networks.folding import fold_softmax_head
+from skbin.networks.signals import ConvNet
+from skbin.networks.tables import DenseNet
+from skbin.networks.texts import TextConvNet
 
 __all__ = [
     "BalancedBatches",

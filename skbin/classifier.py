@@ -23,31 +23,7 @@ from skorch.dataset import Dataset
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
 
-from skbin.batches import TensorRows, iterate_batches
-from skbin.checkpoints import Checkpoints
-from skbin.conv_net import ConvNet
-from skbin.devices import give_memory_back, require_device
-from skbin.fit_cache import recall_or_train
-from skbin.fit_tasks import FitTask
-from skbin.heads import takes_token_ids
-from skbin.input_sizes import refuse_other_sizes, refuse_other_than_ids
-from skbin.labels import CODES, BinaryLabels, find_labels, warn_if_positive_is_frequent
-from skbin.losses import (
-    refuse_class_weight,
-    resolve_pos_weight,
-    warn_if_upside_down,
-)
-from skbin.net import LogitNet
-from skbin.probability import (
-    log_probability_columns,
-    prior_shift,
-    probability_columns,
-    require_no_nan,
-    require_probabilities,
-)
-from skbin.progress import EpochProgress
-from skbin.randomness import draw_seed, seeded
-from skbin.samples import (
+from skbin.data.intake import (
     goes_through_skorch,
     is_dict,
     largest_id_of,
@@ -55,8 +31,36 @@ from skbin.samples import (
     refuse_texts,
     shape_of,
 )
-from skbin.seen_rows import SeenRows
-from skbin.unequal_lengths import end_early, pad_signals, refuse_unequal_lengths
+from skbin.data.labels import (
+    CODES,
+    BinaryLabels,
+    find_labels,
+    warn_if_positive_is_frequent,
+)
+from skbin.data.rows import TensorRows, iterate_batches
+from skbin.data.seen import SeenRows
+from skbin.data.signals import end_early, pad_signals, refuse_unequal_lengths
+from skbin.machine.devices import give_memory_back, require_device
+from skbin.machine.randomness import draw_seed, seeded
+from skbin.memory.cache import recall_or_train
+from skbin.memory.checkpoints import Checkpoints
+from skbin.networks.inputs import refuse_other_sizes, refuse_other_than_ids
+from skbin.networks.signals import ConvNet
+from skbin.training.callbacks import EpochProgress, FitTask
+from skbin.training.loop import LogitNet
+from skbin.training.loss import (
+    refuse_class_weight,
+    resolve_pos_weight,
+    warn_if_upside_down,
+)
+from skbin.training.output import (
+    log_probability_columns,
+    prior_shift,
+    probability_columns,
+    require_no_nan,
+    require_probabilities,
+    takes_token_ids,
+)
 
 # Attributes that belong to this estimator and this call of fit, beside parameters.
 _NOT_SET_BY_TRAINING = {

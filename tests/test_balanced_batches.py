@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from skorch.dataset import Dataset, ValidSplit
 
 from skbin import BalancedBatches, BinaryNetClassifier
-from skbin.batches import TensorRows
+from skbin.data.rows import TensorRows
 
 
 class RecordBatches(Callback):

@@ -12,15 +12,15 @@ from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader, Subset
 
 from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
-from skbin.batches import (
+from skbin.data.rows import (
     TensorBatches,
     TensorRows,
     is_known_to_be_whole,
     iterate_batches,
     lives_in_memory,
 )
-from skbin.devices import has_room_for
-from skbin.holdout import chooses_rows_freely, hold_out
+from skbin.data.splits import chooses_rows_freely, hold_out
+from skbin.machine.devices import has_room_for
 
 
 def numbered(n, **kwargs):
@@ -209,7 +209,7 @@ def test_only_splits_by_number_choose_rows_freely(train_split, free):
 @pytest.fixture
 def no_room(monkeypatch):
     """Let rows stay where they are, as if the device were full."""
-    monkeypatch.setattr("skbin.batches.has_room_for", lambda n_bytes, device: False)
+    monkeypatch.setattr("skbin.data.rows.has_room_for", lambda n_bytes, device: False)
 
 
 @pytest.mark.parametrize("module", [ConvNet, DenseNet])

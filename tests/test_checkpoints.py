@@ -24,7 +24,7 @@ from skbin import (
     checkpoints,
     fit_cache,
 )
-from skbin.checkpoints import Checkpoints
+from skbin.memory.checkpoints import Checkpoints
 
 
 class Fails(Callback):
@@ -228,7 +228,7 @@ def test_a_kill_right_after_the_end_leaves_one_entry(rare, tmp_path, monkeypatch
     net = BinaryNetClassifier(
         DenseNet, max_epochs=2, memory=str(tmp_path), random_state=0
     )
-    monkeypatch.setattr("skbin.fit_cache._Shelf._clear_unfinished", kill)
+    monkeypatch.setattr("skbin.memory.cache._Shelf._clear_unfinished", kill)
     with pytest.raises(KeyboardInterrupt):
         clone(net).fit(*rare)
     monkeypatch.undo()

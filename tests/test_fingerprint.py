@@ -21,7 +21,7 @@ from skorch.callbacks import EarlyStopping
 from torch import nn
 
 from skbin import DenseNet
-from skbin.fingerprint import Fingerprint
+from skbin.memory.fingerprint import Fingerprint
 
 
 def key(value):
@@ -194,7 +194,7 @@ def test_key_is_the_same_in_another_process(tmp_path):
     script.write_text(
         "import numpy as np\n"
         "from skbin import DenseNet\n"
-        "from skbin.fingerprint import Fingerprint\n"
+        "from skbin.memory.fingerprint import Fingerprint\n"
         "class Mine(DenseNet):\n"
         "    kinds = {'a', 'b', 'c'}\n"
         "    def forward(self, X):\n"

@@ -256,7 +256,8 @@ def test_whatever_training_depends_on_trains_anew(net, data, trainings, change):
 def test_another_version_trains_anew(net, data, trainings, package, monkeypatch):
     net.fit(*data)
     monkeypatch.setattr(
-        "skbin.fingerprint._version", lambda name: "2" if name == package else "1"
+        "skbin.memory.fingerprint._version",
+        lambda name: "2" if name == package else "1",
     )
     net.fit(*data)
     assert len(trainings) == 2

@@ -112,7 +112,7 @@ def test_streamed_rows_give_the_network_of_resident_ones(rare, weighted, monkeyp
     X, y = rare
     weight = np.linspace(0.5, 2, len(y)) if weighted else None
     resident = made().fit(X, y, sample_weight=weight).predict_proba(X)
-    monkeypatch.setattr("skbin.batches.has_room_for", lambda n_bytes, device: False)
+    monkeypatch.setattr("skbin.data.rows.has_room_for", lambda n_bytes, device: False)
     streamed = made().fit(X, y, sample_weight=weight)
     assert_allclose(streamed.predict_proba(X), resident, atol=1e-4)
 
@@ -210,7 +210,7 @@ def test_a_compiled_network_learns_what_the_plain_one_does(rare, mode):
 
 def test_short_numbers_cost_no_average_precision(rare):
     accelerate = pytest.importorskip("accelerate")
-    from skbin.accelerated import AcceleratedBinaryNetClassifier
+    from skbin.training.processes import AcceleratedBinaryNetClassifier
 
     X, y = rare
     short = AcceleratedBinaryNetClassifier(

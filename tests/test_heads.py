@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin import BinaryNetClassifier
-from skbin.heads import positive_logit, single_output, takes_token_ids
+from skbin.training.output import positive_logit, single_output, takes_token_ids
 
 
 @given(st.lists(st.tuples(*[st.floats(-30, 30)] * 2), min_size=1, max_size=9))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from skbin.losses import resolve_pos_weight, weighted_loss
+from skbin.training.loss import resolve_pos_weight, weighted_loss
 
 
 @given(

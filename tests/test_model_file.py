@@ -91,7 +91,7 @@ def fitted(rare, module=DenseNet, **params):
 
 def rewritten(path, change, text=None, more_tensors=()):
     """Write the file again, with another description and a digest that fits."""
-    from skbin.model_file import _digest
+    from skbin.export.files import _digest
 
     with safetensors.safe_open(path, framework="pt") as file:
         described = json.loads(file.metadata()["skbin"])
@@ -530,7 +530,7 @@ TOO_LARGE = [
     {"module__hidden_units": {"list": [25_000, 25_000]}},
     {"module__n_bins": 10**8},
     {
-        "module": {"import": "skbin.conv_net:ConvNet"},
+        "module": {"import": "skbin.networks.signals:ConvNet"},
         "module__num_blocks": 10**9,
         "module__has_channels": True,
     },

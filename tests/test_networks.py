@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin import ConvNet, DenseNet
-from skbin.column_scale import ColumnScale
-from skbin.dropout import Dropout
-from skbin.input_sizes import input_sizes
+from skbin.networks.columns import ColumnScale
+from skbin.networks.inputs import input_sizes
+from skbin.networks.layers import Dropout
 
 
 @pytest.mark.parametrize("length", [1, 2, 4, 7, 64])

@@ -11,7 +11,7 @@ from scipy.special import logit
 from torch import nn
 
 from skbin import BinaryNetClassifier
-from skbin.probability import (
+from skbin.training.output import (
     log_probability_columns,
     prior_shift,
     probability_columns,

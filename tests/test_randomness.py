@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skbin import BinaryNetClassifier, DenseNet
-from skbin.randomness import seeded
+from skbin.machine.randomness import seeded
 
 
 @pytest.fixture(scope="module")

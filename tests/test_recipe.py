@@ -19,7 +19,7 @@ from skbin import (
     DenseNet,
     TextConvNet,
 )
-from skbin.batches import TensorRows, some_rows
+from skbin.data.rows import TensorRows, some_rows
 
 
 class RecordRates(Callback):

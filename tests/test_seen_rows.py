@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from skbin import BinaryNetClassifier, ThresholdDisplay
-from skbin.seen_rows import SeenRows
+from skbin.data.seen import SeenRows
 
 
 @pytest.fixture(autouse=True)

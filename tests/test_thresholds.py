@@ -306,7 +306,7 @@ def test_a_slow_metric_has_intervals_too():
 def test_more_scores_than_a_replicate_looks_at_change_little(monkeypatch):
     y, score = sample(3_000, np.random.default_rng(0))
     fine = select_threshold(y, score, random_state=0)
-    monkeypatch.setattr("skbin.threshold_curve._REPLICATE_CUTOFFS", 300)
+    monkeypatch.setattr("skbin.cutoffs.curve._REPLICATE_CUTOFFS", 300)
     coarse = select_threshold(y, score, random_state=0)
     assert coarse.threshold == fine.threshold
     assert_allclose(coarse.threshold_interval, fine.threshold_interval, atol=0.05)

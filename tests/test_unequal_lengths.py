@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from torch import nn
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet
-from skbin.unequal_lengths import pad_signals
+from skbin.data.signals import pad_signals
 
 
 def make_net(*args, **params):

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.conv_net import _strongest
+from skbin.networks.signals import _strongest
 
 N_ROWS, N_FILTERS, N_REPETITIONS = 128, 32, 25
 SHAPES = [  # channels, length, widths

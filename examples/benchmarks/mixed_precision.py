@@ -28,7 +28,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
 from skbin import ConvNet, DenseNet
-from skbin.accelerated import AcceleratedBinaryNetClassifier
+from skbin.training.processes import AcceleratedBinaryNetClassifier
 
 SEEDS = range(5)
 SETTINGS = {"float32": ("no", "highest"), "bf16": ("bf16", "highest")}

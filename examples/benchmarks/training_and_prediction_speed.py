@@ -44,7 +44,7 @@ from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
-from skbin.column_scale import KnowsInputScale
+from skbin.networks.columns import KnowsInputScale
 
 LEARNING_RATE = 0.001
 BATCH_SIZES = (128, 512)

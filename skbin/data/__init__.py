@@ -1,0 +1,1 @@
+"""From what people have to batches; knows no network and no training."""

@@ -1,0 +1,1 @@
+"""Out of the notebook: files and ONNX."""

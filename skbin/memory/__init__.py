@@ -1,0 +1,1 @@
+"""Trained states, kept: the cache, its keys, checkpoints."""

@@ -1,0 +1,263 @@
+"""The state that a training leaves, kept by joblib and trained once at a time."""
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from os import PathLike, fspath
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import joblib
+import torch
+from filelock import FileLock
+from joblib.memory import CacheWarning
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_memory
+from torch import nn
+
+from skbin.machine.randomness import turn_of_this_thread
+from skbin.memory.checkpoints import Checkpoints
+from skbin.memory.fingerprint import Fingerprint
+
+_FOLDER = "skbin_fits"
+# Of the machine, as a GPU that is full or a disk that is gone: the next fit may go on.
+# Any other error, a loss that is NaN say, comes again.
+_MAY_PASS = (OSError, MemoryError, RuntimeError)
+
+Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
+
+
+def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any]:
+    """Give the state that a training leaves, from `memory` where it is kept there.
+
+    Processes that want the same training wait for the one that does it. An entry that
+    cannot be read is trained again, and a folder that cannot be written does without,
+    both with a warning. What a killed training left is gone on from; it is removed when
+    the training is done, or fails by an error that would come again. Threads of one
+    process take turns.
+
+    Parameters
+    ----------
+    memory : str, os.PathLike, joblib.Memory or None
+        The folder. None: train. It holds pickles: trust it as you trust code.
+    depends_on : object
+        All that the training depends on.
+    train : callable
+        Trains, and returns the state and whether the training came to its end: what
+        was interrupted is not kept. It gets `Checkpoints`, or None where nothing can
+        be kept.
+
+    Returns
+    -------
+    state : dict
+        Name and value of each attribute that training sets.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> def train(checkpoints):
+    ...     print("training")
+    ...     return {"weight_": 1.5}, True
+    >>> with TemporaryDirectory() as folder:
+    ...     recall_or_train(folder, {"lr": 0.1}, train)
+    ...     recall_or_train(folder, {"lr": 0.1}, train)
+    training
+    {'weight_': 1.5}
+    {'weight_': 1.5}
+    """
+    if isinstance(memory, PathLike):
+        memory = fspath(memory)
+    try:
+        memory = check_memory(memory)
+    except OSError as error:
+        _warn_that_nothing_is_kept(error)
+        return train(None)[0]
+    if memory.location is None:
+        return train(None)[0]
+    try:
+        fingerprint = Fingerprint(depends_on)
+    except Exception as error:  # code and objects of a user may raise anything
+        _warn_that_nothing_is_kept(error)
+        return train(None)[0]
+    return _Shelf(memory, fingerprint).recall_or(train)
+
+
+class _Shelf:
+    """The place of one state in a joblib store."""
+
+    def __init__(self, memory: joblib.Memory, fingerprint: Fingerprint) -> None:
+        self.store = memory.store_backend
+        self.place = [_FOLDER, fingerprint.key]
+        self.unfinished = [_FOLDER, f"{fingerprint.key}_unfinished"]
+        self.code = fingerprint.code
+        # It stays, empty: to remove it would let a process that waits for this file and
+        # one that finds none train at once. `memory.clear()` removes all of them.
+        self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
+
+    def recall_or(self, train: Train) -> dict[str, Any]:
+        # An entry that is there is whole: for it nobody needs to wait.
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # one that cannot be read is met again below
+            state = self._recall(self.place)
+        if state is not None:
+            self._clear_unfinished()  # a process may have been killed before it did
+            return state
+        # The turn comes before the file, always: in another order a thread that has the
+        # one and waits for the other could meet a fit inside a fit with them swapped.
+        with turn_of_this_thread():
+            return self._recall_or(train)
+
+    def _recall_or(self, train: Train) -> dict[str, Any]:
+        lock = FileLock(self.lock_file)
+        try:
+            self.lock_file.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            state = self._recall(self.place)
+            if state is not None:
+                return state
+            _warn_that_nothing_is_kept(error)
+            return train(None)[0]
+        try:
+            state = self._recall(self.place)
+            return self._train(train) if state is None else state
+        finally:
+            lock.release()
+
+    def _train(self, train: Train) -> dict[str, Any]:
+        checkpoints = Checkpoints(
+            lambda state: self._keep(state, self.unfinished),
+            left=self._recall(self.unfinished),
+        )
+        try:
+            state, is_complete = train(checkpoints)
+        except _MAY_PASS:
+            raise
+        except Exception:
+            self._clear_unfinished()
+            raise
+        if not is_complete:
+            return state
+        error = self._keep(state, self.place)
+        if error is not None:
+            _warn_that_nothing_is_kept(error)
+            return state
+        # Not before: until the entry is written, this is all that a kill leaves.
+        self._clear_unfinished()
+        return state
+
+    def _clear_unfinished(self) -> None:
+        with suppress(OSError):
+            self.store.clear_item(self.unfinished)
+
+    def _recall(self, place: list[str]) -> dict[str, Any] | None:
+        if not self.store.contains_item(place):
+            return None
+        try:
+            digest, pickled = self.store.load_item(place, verbose=0)
+            if hashlib.sha256(pickled).hexdigest() != digest:
+                raise ValueError("its checksum differs")
+            return _Unpickler(io.BytesIO(pickled), self.code).load()
+        except Exception as error:  # a damaged pickle may raise anything
+            warnings.warn(
+                f"An entry of the memory folder {self.store.location} cannot be read "
+                f"({type(error).__name__}: {error}). The network is trained again.",
+                stacklevel=2,
+            )
+            return None
+
+    def _keep(self, state: dict[str, Any], place: list[str]) -> Exception | None:
+        """Write a state, or tell why that cannot be."""
+        try:
+            pickled = _pickled(state, self.code)
+        except Exception as error:  # what cannot be pickled may raise anything
+            return error
+        digest = hashlib.sha256(pickled).hexdigest()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CacheWarning)
+            try:
+                self.store.dump_item(place, (digest, pickled), verbose=0)
+            except CacheWarning as error:
+                return error
+            finally:
+                self._remove_half_written(place)
+        return None
+
+    def _remove_half_written(self, place: list[str]) -> None:
+        # joblib writes beside an entry and renames, so the entry itself is whole, and
+        # what lies beside it is of a full disk or a killed process.
+        for file in Path(self.store.location, *place).glob("output.pkl.*"):
+            with suppress(OSError):
+                file.unlink()
+
+
+def _warn_that_nothing_is_kept(error: Exception) -> None:
+    warnings.warn(
+        "memory cannot be used, so the network is trained without it: "
+        f"{type(error).__name__}: {error}.",
+        stacklevel=2,
+    )
+
+
+# The user's own classes and functions are named in the pickle by their place among
+# those that the fingerprint met. So a worker can pickle what a notebook has defined,
+# and what is unpickled belongs to the very classes that the estimator was given.
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._places = {id(part): place for place, part in enumerate(code)}
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if isinstance(obj, type | FunctionType):
+            return self._places.get(id(obj))
+        return None
+
+    def reducer_override(self, obj: Any) -> Any:
+        # As arrays, the tensors of a small network load several times faster.
+        if type(obj) not in (torch.Tensor, nn.Parameter) or not _is_plain(obj):
+            return NotImplemented
+        is_parameter = isinstance(obj, nn.Parameter)
+        return _tensor, (obj.detach().numpy(), is_parameter, obj.requires_grad)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return (
+        tensor.device.type == "cpu"
+        and tensor.layout == torch.strided
+        and tensor.dtype in (torch.float32, torch.float64, torch.int64)
+        and tensor.is_contiguous()
+        and tensor.is_leaf
+        and not vars(tensor)
+    )
+
+
+def _tensor(
+    array: NDArray[Any], is_parameter: bool, requires_grad: bool
+) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    if is_parameter:
+        return nn.Parameter(tensor, requires_grad=requires_grad)
+    return tensor.requires_grad_(requires_grad)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
+        super().__init__(file)
+        self._code = code
+
+    def persistent_load(self, place: int) -> Any:
+        return self._code[place]
+
+
+def _pickled(state: dict[str, Any], code: list[Any]) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, code).dump(state)
+    return file.getvalue()

@@ -1,0 +1,77 @@
+"""The network for tables: `DenseNet`."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from skbin.networks.columns import KnowsInputScale, embed_columns
+from skbin.networks.layers import BaseLogit, Dropout
+from skbin.networks.sizes import require_shares, require_sizes
+
+
+class DenseNet(KnowsInputScale, BaseLogit):
+    """Fully connected layers over scaled and embedded columns, the last normalized.
+
+    Columns without an order, as they are: `BinaryNetClassifier` shows the network the
+    training rows, from which it learns the scale of each column. (It does not look into
+    a stream, which may not come again.)
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns. `BinaryNetClassifier` sets it from the data.
+    hidden_units : sequence of int, default=(256, 256)
+        Width of each hidden layer.
+    dropout : float, default=0.3
+        Share of the hidden units that are dropped while training.
+    n_bins : int, default=None
+        Intervals of equal share by which a column is written, see
+        ``skbin.networks.columns``. 0: columns are scaled only. None: 16 up to 256
+        columns, else 0.
+    embedding_dim : int, default=8
+        Length of a column's vector.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skbin import DenseNet
+    >>> DenseNet(n_features=30)(torch.zeros(8, 30)).shape
+    torch.Size([8])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_units: Sequence[int] = (256, 256),
+        dropout: float = 0.3,
+        n_bins: int | None = None,
+        embedding_dim: int = 8,
+    ) -> None:
+        super().__init__()
+        require_sizes(hidden_units=tuple(hidden_units))
+        require_shares(dropout=dropout)
+        self.input_scale, n_values = embed_columns(n_features, n_bins, embedding_dim)
+        widths = [n_features * n_values, *hidden_units]
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip(widths, hidden_units, strict=False):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
+        if hidden_units:
+            # One normalized layer speeds up the first epochs; more of them cost average
+            # precision where positives are few.
+            layers.insert(-1, nn.BatchNorm1d(widths[-1]))
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1), nn.Flatten(0))
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute one logit for each sample.
+
+        Parameters
+        ----------
+        X : tensor of shape (n, n_features)
+            Further axes are flattened.
+
+        Returns
+        -------
+        logit : tensor of shape (n,)
+        """
+        return self.layers(self.input_scale(X.flatten(1)))

@@ -1,0 +1,152 @@
+"""The network for texts: `TextConvNet`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skbin.networks.layers import BaseLogit, Dropout, OutputLayers
+from skbin.networks.sizes import filters_of_each_width, require_shares, require_sizes
+
+
+class TextConvNet(BaseLogit):
+    """Convolutions over embedded tokens, max over time, and a small FC head.
+
+    Rows of token ids as `TokenEncoder` makes them: 0 is padding, which no filter sees,
+    so that the length to which texts are padded never changes a prediction.
+
+    Parameters
+    ----------
+    vocab_size : int
+        Number of ids. `BinaryNetClassifier` sets it from the data. Higher ids count as
+        the unknown token, 1.
+    embedding_dim : int, default=64
+        Length of a token's vector.
+    num_filters : int or sequence of int, default=64
+        Number of filters, for each width or for each its own.
+    kernel_sizes : sequence of int, default=(1, 2, 3)
+        Widths of the filters in tokens.
+    hidden_units : int, default=64
+        Width of the FC layer.
+    dropout : float, default=0.3
+        Share of the pooled features, and of the hidden units, that are dropped while
+        training.
+    word_dropout : float, default=0.1
+        Share of the tokens that are replaced by the unknown one while training, so
+        that the network learns what to do with words it has not seen.
+    pretrained : array-like of shape (vocab_size, embedding_dim), default=None
+        Vectors to begin with; row 0 is taken as zeros. `embedding_dim` is theirs.
+    freeze : bool, default=False
+        Whether the vectors stay as they are.
+
+    References
+    ----------
+    Kim, "Convolutional neural networks for sentence classification", EMNLP 2014.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skbin import TextConvNet
+    >>> net = TextConvNet(vocab_size=100).eval()
+    >>> ids = torch.tensor([[7, 8, 9, 0], [5, 0, 0, 0]])
+    >>> torch.testing.assert_close(net(ids), net(torch.nn.functional.pad(ids, (0, 3))))
+    """
+
+    takes_ids_from_0 = True
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_dim: int = 64,
+        num_filters: int | Sequence[int] = 64,
+        kernel_sizes: Sequence[int] = (1, 2, 3),
+        hidden_units: int = 64,
+        dropout: float = 0.3,
+        word_dropout: float = 0.1,
+        pretrained: Any = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__()
+        require_sizes(embedding_dim=embedding_dim, kernel_sizes=tuple(kernel_sizes))
+        require_shares(word_dropout=word_dropout)
+        filters = filters_of_each_width(num_filters, kernel_sizes)
+        self.embedding = _embedding(vocab_size, embedding_dim, pretrained)
+        self.embedding.weight.requires_grad_(not freeze)
+        self.convolutions = nn.ModuleList(
+            nn.Linear(self.embedding.embedding_dim * width, n_filters)
+            for n_filters, width in zip(filters, kernel_sizes, strict=True)
+        )
+        self.kernel_sizes = tuple(kernel_sizes)
+        self.word_dropout = word_dropout
+        self.dropout = Dropout(dropout)
+        self.head = OutputLayers(sum(filters), hidden_units, dropout)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute one logit for each text.
+
+        Parameters
+        ----------
+        X : tensor of int of shape (n, length)
+            Token ids.
+
+        Returns
+        -------
+        logit : tensor of shape (n,)
+        """
+        X, lengths = X.long(), None
+        # A GPU would have to be waited for until it tells where the words are.
+        if X.device.type == "cpu" and not torch.compiler.is_exporting():
+            X, lengths = _joined(X, gap=max(self.kernel_sizes) - 1)
+        is_unknown = self.embedding.num_embeddings <= X
+        if self.training and self.word_dropout:
+            is_dropped = torch.rand(X.shape, device=X.device) < self.word_dropout
+            is_unknown = is_unknown | (is_dropped & (X != 0))
+        X = torch.where(is_unknown, 1, X)
+        is_token = (X != 0).unsqueeze(-1)
+        embedded = self.embedding(X) * is_token  # (..., length, embedding_dim)
+        pooled = []
+        for width, convolution in zip(
+            self.kernel_sizes, self.convolutions, strict=True
+        ):
+            # Each token begins a window; the last ones reach beyond the text.
+            windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(-2, width, 1)
+            responses = F.relu(convolution(windows.flatten(-2))) * is_token
+            pooled.append(_maximum(responses, lengths))
+        return self.head(self.dropout(torch.cat(pooled, dim=1)))
+
+
+def _maximum(responses: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+    """Largest response in each text: joined ones, or rows where exported."""
+    if lengths is None:
+        return responses.amax(dim=-2)
+    return torch.segment_reduce(responses, "max", lengths=lengths, initial=0)
+
+
+def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay texts end to end, `gap` columns of padding after each.
+
+    Most of a batch is padding: without it messages are trained on four times as fast.
+    """
+    X = F.pad(X, (0, gap))
+    columns = torch.arange(X.shape[1], device=X.device)
+    lengths = ((X != 0) * (columns + 1)).amax(dim=1) + gap
+    return X[columns < lengths.unsqueeze(1)], lengths
+
+
+def _embedding(vocab_size: int, dim: int, pretrained: Any) -> nn.Embedding:
+    if pretrained is None:
+        embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
+        # From vectors of length 1 a rare word keeps the noise it began with: smaller
+        # ones brought 0.01 average precision on short texts.
+        nn.init.normal_(embedding.weight[1:], std=0.1)
+        return embedding
+    vectors = torch.as_tensor(pretrained, dtype=torch.float32).clone()
+    if vectors.dim() != 2 or len(vectors) < vocab_size:
+        raise ValueError(
+            f"pretrained must hold a vector for each of vocab_size={vocab_size} ids, "
+            f"got shape {tuple(vectors.shape)}."
+        )
+    vectors[0] = 0.0
+    return nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=0)

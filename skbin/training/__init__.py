@@ -1,0 +1,1 @@
+"""skorch's loop on one logit and targets 0 and 1."""

@@ -1,0 +1,339 @@
+"""What a module's output means: one logit, probabilities, priors."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_expit, logit
+from torch import nn
+
+# Autograd nodes that only change the shape of their input.
+_RESHAPES = (
+    "AliasBackward",
+    "CloneBackward",
+    "ExpandBackward",
+    "PermuteBackward",
+    "ReshapeAliasBackward",
+    "SelectBackward",
+    "SliceBackward",
+    "SqueezeBackward",
+    "TBackward",
+    "ToCopyBackward",
+    "TransposeBackward",
+    "UnsafeViewBackward",
+    "UnsqueezeBackward",
+    "ViewBackward",
+)
+_SQUASHINGS = {
+    "SigmoidBackward": "Sigmoid",
+    "SoftmaxBackward": "Softmax",
+    "LogSigmoidBackward": "LogSigmoid",
+}
+
+
+def positive_logit(output: torch.Tensor) -> torch.Tensor:
+    """Reduce a module's output to one logit for each sample.
+
+    Parameters
+    ----------
+    output : tensor of shape (n,), (n, 1) or (n, 2)
+        One logit, or two logits or log-softmax scores.
+
+    Returns
+    -------
+    logit : tensor of shape (n,)
+        Of two outputs, the second minus the first: then ``sigmoid(logit)`` is
+        exactly the second column of the softmax.
+
+    Raises
+    ------
+    ValueError
+        If the output has another shape.
+
+    Examples
+    --------
+    >>> positive_logit(torch.tensor([[1.0, 3.0], [0.5, 0.0]]))
+    tensor([ 2.0000, -0.5000])
+    """
+    if output.dim() == 2 and output.shape[1] == 2:
+        return output[:, 1] - output[:, 0]
+    return single_output(output)
+
+
+def single_output(output: torch.Tensor) -> torch.Tensor:
+    """Flatten an output of shape (n,) or (n, 1) to (n,).
+
+    Parameters
+    ----------
+    output : tensor of shape (n,) or (n, 1)
+        What the module returned.
+
+    Returns
+    -------
+    output : tensor of shape (n,)
+        The same values.
+
+    Raises
+    ------
+    ValueError
+        If the output has another shape.
+
+    Examples
+    --------
+    >>> single_output(torch.tensor([[1.0], [3.0]]))
+    tensor([1., 3.])
+    """
+    if output.dim() == 1 or (output.dim() == 2 and output.shape[1] == 1):
+        return output.reshape(-1)
+    raise ValueError(
+        "Expected module output to have shape (n,) or (n, 1), or (n, 2) under "
+        f"BCEWithLogitsLoss, got {tuple(output.shape)} instead. End the network in "
+        "Linear(..., 1): one logit for each sample."
+    )
+
+
+def takes_token_ids(module: nn.Module) -> bool:
+    """Whether the module looks its input up in a table of embeddings.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    takes_token_ids : bool
+        True if it holds an ``Embedding`` or ``EmbeddingBag``.
+
+    Examples
+    --------
+    >>> takes_token_ids(nn.Linear(3, 1))
+    False
+    """
+    return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in module.modules())
+
+
+def refuse_squashed(output: torch.Tensor) -> None:
+    """Refuse an output that is a probability already.
+
+    Parameters
+    ----------
+    output : tensor of shape (n, ...)
+        What the module returned, with the graph of its computation.
+
+    Raises
+    ------
+    ValueError
+        If a sigmoid or softmax was the last that was computed.
+
+    Examples
+    --------
+    >>> refuse_squashed(nn.Linear(3, 1)(torch.zeros(4, 3)))
+    """
+    squashing = _squashing_of(output)
+    if squashing is None:
+        return
+    raise ValueError(
+        f"The module ends in {squashing}, but BCEWithLogitsLoss and predict_proba "
+        "apply the sigmoid themselves: the output would be squashed twice, gradients "
+        "would vanish and probabilities would never come near 0 or 1. Remove the "
+        f"{squashing} and return the output of the last Linear layer; or keep a "
+        "Sigmoid and pass criterion=torch.nn.BCELoss (which has no pos_weight)."
+    )
+
+
+def _squashing_of(output: torch.Tensor) -> str | None:
+    """Name of the squashing function that made `output`, read from autograd.
+
+    The graph tells what was computed, whether by a module or by a function, where
+    a list of the module's layers only tells what it owns.
+    """
+    node = output.grad_fn
+    while node is not None and node.name().rstrip("0123456789") in _RESHAPES:
+        node = node.next_functions[0][0]
+    if node is None:
+        return None
+    name = node.name().rstrip("0123456789")
+    one_column = output.dim() == 1 or output.shape[1:] == (1,)
+    if name == "LogSoftmaxBackward" and one_column:
+        return "LogSoftmax"
+    return _SQUASHINGS.get(name)
+
+
+def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities of the negative and the positive class.
+
+    Each column is computed from the logit by itself: ``1 - p`` would round the
+    probability of the negative class to 0 long before it is.
+
+    Parameters
+    ----------
+    positive_logit : array-like of shape (n_samples,)
+        Logit of the positive class.
+
+    Returns
+    -------
+    probability : ndarray of shape (n_samples, 2)
+        Columns: negative class, positive class. Rows sum to 1.
+
+    Examples
+    --------
+    >>> probability_columns([0.0, 2.1972245773362196]).round(3)
+    array([[0.5, 0.5],
+           [0.1, 0.9]])
+    """
+    z = torch.from_numpy(np.asarray(positive_logit, dtype=np.float64))
+    columns = torch.stack([-z, z], dim=1)
+    # Column by column, because along contiguous values torch rounds the last few
+    # otherwise, and a row's probability would depend on the rows beside it.
+    return torch.stack([torch.sigmoid(z) for z in columns.unbind(1)], dim=1).numpy()
+
+
+def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
+    """Natural logarithm of :func:`probability_columns`, without underflow.
+
+    Parameters
+    ----------
+    positive_logit : array-like of shape (n_samples,)
+        Logit of the positive class.
+
+    Returns
+    -------
+    log_probability : ndarray of shape (n_samples, 2)
+        Columns: negative class, positive class.
+
+    Examples
+    --------
+    >>> log_probability_columns([800.0])[0, 0]
+    np.float64(-800.0)
+    """
+    z = np.asarray(positive_logit, dtype=np.float64)
+    return np.column_stack([log_expit(-z), log_expit(z)])
+
+
+def prior_shift(
+    prior: float | str | None,
+    *,
+    pos_weight: float,
+    train_prior: float,
+    batch_prior: float | None = None,
+) -> float:
+    """Compute what to add to a trained logit so that it refers to `prior`.
+
+    Training with ``pos_weight=w`` adds ``log(w)`` to every logit, as a share of
+    positives that is ``w`` times too large in odds would. Bayes' rule takes both
+    away and puts the prior of the population in their place [1]_, [2]_. Batches that
+    draw positives more often count as data with that share.
+
+    Parameters
+    ----------
+    prior : None, "train" or float in (0, 1)
+        None: leave the logit as it was trained. "train": undo `pos_weight` and what
+        batches drew, so that probabilities match the data that was fitted. A number:
+        match a population with this share of positives.
+    pos_weight : float
+        Weight of the positive class in the loss.
+    train_prior : float in (0, 1)
+        Share of positives in the data that was fitted.
+    batch_prior : float in (0, 1), default=None
+        Share of positives in the batches. None: `train_prior`.
+
+    Returns
+    -------
+    shift : float
+        ``0``, or ``-log(w) - logit(batch_prior) + logit(prior)``, where "train" stands
+        for `train_prior`.
+
+    References
+    ----------
+    .. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+    .. [2] Saerens, Latinne, Decaestecker, "Adjusting the outputs of a classifier
+       to new a priori probabilities", Neural Computation 14(1), 2002.
+
+    Examples
+    --------
+    >>> round(prior_shift("train", pos_weight=10.0, train_prior=0.5), 4)
+    -2.3026
+    >>> prior_shift(0.5, pos_weight=1.0, train_prior=0.5)
+    0.0
+    """
+    if prior is None:
+        return 0.0
+    undo_weight = float(0 - np.log(pos_weight))  # 0.0 and not -0.0
+    drawn = train_prior if batch_prior is None else batch_prior
+    if prior == "train":
+        prior = train_prior
+    # Not by subtraction: the share may be 0 so far, or unknown of a Dataset.
+    if prior == drawn or np.isnan(drawn):
+        return undo_weight
+    return float(logit(prior) - logit(drawn)) + undo_weight
+
+
+def require_no_nan(logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Refuse outputs that are no numbers: no class and no cutoff follows from them.
+
+    Parameters
+    ----------
+    logit : ndarray of shape (n_samples,)
+        What a module gives.
+
+    Returns
+    -------
+    logit : ndarray of shape (n_samples,)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there are NaN among them.
+
+    Examples
+    --------
+    >>> require_no_nan(np.array([0.3, -np.inf]))
+    array([ 0.3, -inf])
+    """
+    is_nan = np.isnan(logit)
+    if not is_nan.any():
+        return logit
+    raise ValueError(
+        f"The output is NaN for {is_nan.sum()} of {len(logit)} samples, first "
+        f"for X[{is_nan.argmax()}]. Values that are too large for float32 arithmetic "
+        "do that: scale the inputs (StandardScaler in a Pipeline) or clip them."
+    )
+
+
+def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
+    """Refuse what is no column of probabilities for each class.
+
+    Parameters
+    ----------
+    columns : ndarray
+        What a module and ``predict_nonlinearity`` give.
+
+    Returns
+    -------
+    columns : ndarray of shape (n_samples, 2)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there are not two columns, or values that are not in [0, 1].
+
+    Examples
+    --------
+    >>> require_probabilities(np.array([[0.3, 0.7]]))
+    array([[0.3, 0.7]])
+    """
+    if columns.ndim != 2 or columns.shape[1] != 2:
+        found = f"an output of shape {columns.shape}"
+    elif not ((columns >= 0) & (columns <= 1)).all():
+        found = f"values from {columns.min():.4g} to {columns.max():.4g}"
+    else:
+        return columns
+    raise ValueError(
+        f"Two columns of probabilities are needed, got {found}. BCEWithLogitsLoss (the "
+        "default) and BCELoss give them; with another criterion pass a "
+        "predict_nonlinearity that does."
+    )

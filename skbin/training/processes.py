@@ -1,0 +1,142 @@
+"""Several processes train one network: `AcceleratedBinaryNetClassifier`."""
+
+from typing import Any
+
+import torch
+from skorch.hf import AccelerateMixin
+
+from skbin.classifier import BinaryNetClassifier
+from skbin.data.rows import TensorBatches, comes_from_tensor_rows
+
+
+class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
+    """`BinaryNetClassifier` on several GPUs or machines, by Hugging Face Accelerate.
+
+    Each process holds all rows and trains on its part of each epoch; gradients are
+    averaged. A step sees ``batch_size`` rows for each process. Start the script with
+    ``torchrun`` or ``accelerate launch``; in one process it is a
+    `BinaryNetClassifier` on the device that Accelerate finds.
+
+    Parameters
+    ----------
+    *args : tuple
+        As for `BinaryNetClassifier`.
+    accelerator : accelerate.Accelerator
+        What knows of the processes. Its ``mixed_precision`` works too.
+    device : None, default=None
+        Accelerate chooses it.
+    unwrap_after_train : bool, default=True
+        Whether the network comes out of what Accelerate puts around it.
+    **kwargs : dict
+        As for `BinaryNetClassifier`. Several processes need an int as `random_state`
+        and no `memory`.
+
+    References
+    ----------
+    skorch's ``skorch.hf.AccelerateMixin``.
+
+    Examples
+    --------
+    >>> from accelerate import Accelerator
+    >>> from sklearn.datasets import make_classification
+    >>> from skbin.training.processes import AcceleratedBinaryNetClassifier
+    >>> X, y = make_classification(weights=[0.9], random_state=0)
+    >>> net = AcceleratedBinaryNetClassifier(
+    ...     accelerator=Accelerator(cpu=True), random_state=0
+    ... )
+    >>> net.fit(X, y).predict_proba(X).shape
+    (100, 2)
+    """
+
+    _criteria: list[str]
+
+    def __init__(
+        self,
+        *args: Any,
+        accelerator: Any,
+        callbacks__print_log__sink: Any = print,  # the mixin's is never silent
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            *args,
+            accelerator=accelerator,
+            callbacks__print_log__sink=callbacks__print_log__sink,
+            **kwargs,
+        )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        n_processes = self.accelerator.num_processes
+        if n_processes == 1:
+            return
+        if not isinstance(self.random_state, int):
+            raise ValueError(
+                f"{n_processes} processes that train one network must draw the same "
+                f"numbers: set random_state to an int, got {self.random_state!r}."
+            )
+        if self.memory is not None:
+            raise ValueError(
+                f"{n_processes} processes that train one network would wait for each "
+                f"other in the memory folder: leave memory out, got {self.memory!r}."
+            )
+
+    def _compute_device(self) -> Any:
+        return self.accelerator.device
+
+    def _bare_module(self) -> Any:
+        return self.accelerator.unwrap_model(self.module_)
+
+    def _initialize_accelerator(self):
+        # On CPUs Accelerate wraps a loss without parameters too, which torch refuses.
+        criteria, self._criteria = self._criteria, []
+        super()._initialize_accelerator()
+        self._criteria = criteria
+        self.criterion_.to(self.accelerator.device)
+        return self
+
+    def get_iterator(self, dataset, training=False):
+        """Make the iterator over this process's part of the batches; see skorch."""
+        batches = super().get_iterator(dataset, training=training)
+        if training and isinstance(batches, TensorBatches):
+            batches.part = self.accelerator.process_index
+            batches.n_parts = self.accelerator.num_processes
+        return batches
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Let all processes end with the same network; see skorch."""
+        if self.accelerator.num_processes > 1:
+            # Of the last step, which torch would do at the begin of the next one.
+            for buffer in self._bare_module().buffers():
+                torch.distributed.broadcast(buffer, src=0)
+        if self.unwrap_after_train:
+            self._leave_accelerator()
+        return super().on_train_end(net, X=X, y=y, **kwargs)
+
+    def _leave_accelerator(self) -> None:
+        """Take out of the accelerator, which is the user's, what this net put there.
+
+        Its own ``free_memory`` would take out what others have put there too.
+        """
+        names = [*self._modules, *self._criteria, *self._optimizers]
+        own = [getattr(self, f"{name}_", None) for name in names]
+        # What processes share is noted bare, and what one process has as it is used.
+        own += [
+            self.accelerator.unwrap_model(part)
+            for part in own
+            if isinstance(part, torch.nn.Module)
+        ]
+        own_ids = {id(part) for part in own}
+        for held in (self.accelerator._models, self.accelerator._optimizers):
+            held[:] = [part for part in held if id(part) not in own_ids]
+
+    def _forget_fit(self) -> None:
+        self._leave_accelerator()
+        self._wrapped_with_accelerator = False  # or the next network would stay bare
+        super()._forget_fit()
+
+    def evaluation_step(self, batch, training=False):
+        """Compute the outputs of a batch for prediction; see skorch."""
+        if not comes_from_tensor_rows(batch):
+            return super().evaluation_step(batch, training=training)
+        # The mixin would put together what it thinks are parts.
+        return BinaryNetClassifier.evaluation_step(self, batch, training=training)
