@@ -21,9 +21,8 @@ from skbin import (
     BinaryNetClassifier,
     ConvNet,
     DenseNet,
-    checkpoints,
-    fit_cache,
 )
+from skbin.memory import cache, checkpoints
 from skbin.memory.checkpoints import Checkpoints
 
 
@@ -270,8 +269,8 @@ def test_a_state_that_cannot_be_written_is_told_once_and_not_tried_again(
         n_tries.append(1)
         return original(*args)
 
-    original = fit_cache._pickled
-    monkeypatch.setattr(fit_cache, "_pickled", pickled)
+    original = cache._pickled
+    monkeypatch.setattr(cache, "_pickled", pickled)
     net = BinaryNetClassifier(
         DenseNet, max_epochs=5, callbacks=[HoldsALock()], memory=str(tmp_path)
     )

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from skbin.machine.randomness import RandomState
+
 # Writing takes about this share of the time at most, and trainings of a second none.
 # The first writing tells how long one takes, so it alone may take a larger share.
 _SHARE_OF_TIME = 0.05
