@@ -372,13 +372,16 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         return super().set_params(**params)
 
     def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
+        modules = (module,)
         if isinstance(module, nn.Module):
-            module = type(module)
+            modules = (type(module),)
+        if isinstance(module, str):  # "auto"
+            modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
             known=BaseEstimator._get_param_names.__func__(type(self)),
             parts={
-                "module": (DenseNet, ConvNet) if module == "auto" else (module,),
+                "module": modules,
                 "criterion": (criterion,),
                 "optimizer": (optimizer,),
             },
@@ -529,7 +532,7 @@ dict of arrays, or torch Dataset
             warn_if_positive_is_frequent(
                 samples.labels,
                 *samples.class_totals(),
-                stacklevel=stacklevel_of_user(),
+                stacklevel=stacklevel_of_user() + 1,
             )
         # With memory a fit moves torch's generator by one draw, trained or loaded.
         shared = self.memory is not None and fresh
@@ -582,11 +585,12 @@ dict of arrays, or torch Dataset
                 if run.is_fresh:
                     self.initialized_ = False
                     self.initialize()
-                require_takes(self._bare_module(), samples, fitted and fitted.shape)
+                require_takes(self._bare_module(), samples, self._fitted_shape())
                 run.train, run.valid = self._split(samples, method, fit_params)
-                self._data = settle(self, samples, fitted)
+                self._data = settle(self, samples, fitted, method)
                 self._hand_pos_weight_over()
-                self._prepare_module()
+                if fitted is None:
+                    self._prepare_module()
                 # skorch's fit is initialize and partial_fit.
                 super().partial_fit(
                     samples.X, samples.target, _routing_method=method, **fit_params
@@ -663,10 +667,15 @@ dict of arrays, or torch Dataset
         ]
 
     def _module_for_data(self) -> Any:
-        if self.module != "auto":
+        if not isinstance(self.module, str):
             return self.module
         shape = None if self._data is None else self._data.shape
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet
+
+    def _fitted_shape(self) -> tuple[int, ...] | None:
+        """Shape of the arrays of `fit`; a Dataset may hold samples of other axes."""
+        is_of_arrays = "n_features_in_" in vars(self) and self._data is not None
+        return self._data.shape if is_of_arrays else None
 
     # ---- datasets
 
@@ -713,7 +722,7 @@ dict of arrays, or torch Dataset
             # Scores without caching read rows back that were admitted before.
             fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
-        require_takes(self._bare_module(), samples, fitted and fitted.shape)
+        require_takes(self._bare_module(), samples, self._fitted_shape())
         return self._dataset_of(samples, y)
 
     # ---- prediction
@@ -851,7 +860,7 @@ dict of arrays, or torch Dataset
 
 
 def _describe(samples: Samples) -> FittedData:
-    """What the estimator keeps of its first samples."""
+    """Describe the first samples, for later calls and for predictions."""
     X = samples.X
     return FittedData(
         samples.labels,

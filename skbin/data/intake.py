@@ -118,7 +118,7 @@ def admit_for_prediction(
 
 
 def is_dict(X: Any) -> bool:
-    """Whether X is a dict of arrays; a sparse matrix of that format is a Mapping too."""
+    """Whether X is a dict of arrays, and not a sparse matrix of that format."""
     return isinstance(X, Mapping) and not sparse.issparse(X)
 
 
@@ -199,8 +199,8 @@ def _validated(
     rows = validated[0] if isinstance(validated, tuple) else validated
     if 0 in rows.shape:
         raise ValueError(
-            f"Found array of shape {rows.shape}, whose samples hold no values. Each axis "
-            "needs a minimum of 1."
+            f"Found array of shape {rows.shape}, whose samples hold no values. Each "
+            "axis needs a minimum of 1."
         )
     return validated
 
@@ -420,7 +420,7 @@ def _admit_dataset(
 
 
 def len_or_none(X: Any) -> int | None:
-    """Number of samples, where a Dataset knows it."""
+    """Count the samples, where a Dataset knows how many there are."""
     try:
         return len(X)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Rows that live as tensors on the device: `TensorRows`, and the `Batch` cut from them."""
+"""Rows that live as tensors on the device: `TensorRows`, cut into `Batch` objects."""
 
 from typing import Any
 
@@ -263,7 +263,7 @@ def targets_of(dataset: Any) -> NDArray[Any] | None:
 
 
 def some_rows(dataset: Any) -> Any:
-    """Enough samples to tell how the data are distributed, evenly spread.
+    """Enough samples to tell how the data are distributed, by their weights.
 
     Examples
     --------
@@ -275,6 +275,30 @@ def some_rows(dataset: Any) -> Any:
         n_values = root.n_values
     else:
         n_values = int(np.prod(getattr(dataset[0][0], "shape", ())))
+    n = min(len(dataset), n_rows_to_show(n_values))
+    weight = weights_of(dataset)
+    if weight is None:
+        index = np.linspace(0, len(dataset) - 1, n).astype(int)
+    else:
+        index = rows_by_weight(weight, n)
+    return Subset(dataset, index.tolist())
+
+
+def n_rows_to_show(n_values: int) -> int:
+    """How many rows of so many numbers tell enough of a distribution."""
     n = max(_VALUES_SHOWN // max(n_values, 1), _FEWEST_ROWS_SHOWN)
-    n = min(len(dataset), _ROWS_SHOWN, n)
-    return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
+    return min(n, _ROWS_SHOWN)
+
+
+def rows_by_weight(weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Numbers of `n` rows, each as often as its weight says.
+
+    Examples
+    --------
+    >>> rows_by_weight(np.array([1.0, 0.0, 3.0]), 4)
+    array([0, 2, 2, 2])
+    """
+    # At a third, so that sums of whole weights, rounded, fall between the places.
+    places = (np.arange(n) + 1 / 3) / n
+    cumulative = np.cumsum(weight)
+    return np.searchsorted(cumulative / cumulative[-1], places, side="right")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.data.rows import iterate_batches
+from skbin.data.batches import iterate_batches
 
 # 1 had one place for arrays and tensors: "parameters/".
 FORMAT = 2

@@ -104,7 +104,8 @@ def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:
     if len(shape) == len(fitted) and not has_fixed_size:
         return
     raise ValueError(
-        f"X has samples of shape {shape[1:]}, but fit saw samples of shape {fitted[1:]}."
+        f"X has samples of shape {shape[1:]}, but fit saw samples of shape "
+        f"{fitted[1:]}."
     )
 
 

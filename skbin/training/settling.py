@@ -1,4 +1,4 @@
-"""What is counted in the rows that are trained on: `pos_weight`, priors, both classes."""
+"""What is counted in the rows that are trained on: `pos_weight` and the priors."""
 
 import warnings
 from dataclasses import replace
@@ -10,7 +10,7 @@ from torch.utils.data import SubsetRandomSampler, WeightedRandomSampler
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, count_classes
-from skbin.data.rows import targets_of, weights_of
+from skbin.data.rows import resolve, targets_of, weights_of
 from skbin.machine.callers import stacklevel_of_user
 from skbin.training.loss import (
     pos_weight_in,
@@ -19,21 +19,23 @@ from skbin.training.loss import (
 )
 
 
-def settle(net: Any, samples: Samples, fitted: FittedData | None) -> FittedData:
-    """Count the classes that are trained on, and settle `pos_weight` for a first call."""
+def settle(
+    net: Any, samples: Samples, fitted: FittedData | None, method: str
+) -> FittedData:
+    """Count the classes that are trained on; a first call settles `pos_weight`."""
     totals = _totals(net._run.train, samples)
     is_first = fitted is None
     if is_first:
         _require_both_classes(totals, samples)
-    else:
+    elif method == "partial_fit":
         totals = totals + fitted.totals
     data = net._data if is_first else fitted
     pos_weight = data.pos_weight
     # A warm start settles it anew, partial_fit in its first call.
-    if is_first or net._run.task is not None:
+    if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
     if is_first and samples.target is not None:
-        stacklevel = stacklevel_of_user()
+        stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
     return replace(
         data,
@@ -45,6 +47,9 @@ def settle(net: Any, samples: Samples, fitted: FittedData | None) -> FittedData:
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
     target = targets_of(train)
+    if target is None and samples.target is not None:
+        _, index = resolve(train)  # of a dataset of the user's own class
+        target = samples.target if index is None else samples.target[index]
     if target is None:
         return np.full(2, np.nan)
     return count_classes(target, weights_of(train)) * samples.total_weight
@@ -103,7 +108,7 @@ def _draws_rows(net: Any) -> bool:
 
 
 def _batch_prior(net: Any, totals: NDArray[np.float64]) -> float:
-    """Share of positives that batches draw, by a sampler or from all rows."""
+    """Compute the share of positives that batches draw."""
     train = net._run.train
     batches = net.get_iterator(train, training=True)
     if hasattr(batches, "positive_share"):
