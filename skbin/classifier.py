@@ -698,7 +698,8 @@ dict of arrays, or torch Dataset
         return super().get_dataset(samples.X, target)
 
     def _dtype_of_integers(self) -> torch.dtype:
-        return torch.int64 if takes_token_ids(self._bare_module()) else torch.float32
+        takes_ids = self.initialized_ and takes_token_ids(self._bare_module())
+        return torch.int64 if takes_ids else torch.float32
 
     def get_dataset(self, X, y=None):
         """Make the dataset of samples to predict; see skorch.
@@ -722,7 +723,8 @@ dict of arrays, or torch Dataset
             # Scores without caching read rows back that were admitted before.
             fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
-        require_takes(self._bare_module(), samples, self._fitted_shape())
+        if self.initialized_:
+            require_takes(self._bare_module(), samples, self._fitted_shape())
         return self._dataset_of(samples, y)
 
     # ---- prediction

@@ -135,7 +135,7 @@ def test_misspelt_parameters_of_the_network_that_the_data_choose_are_refused():
 
 def test_parameters_set_later_are_checked_before_training(rare):
     net = BinaryNetClassifier(DenseNet).set_params(module__hidden=(3,))
-    with pytest.raises(TypeError, match="Did you mean 'module__hidden_units'?"):
+    with pytest.raises(TypeError, match="Did you mean 'module__hidden_units'"):
         net.fit(*rare)
 
 

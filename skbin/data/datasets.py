@@ -143,7 +143,8 @@ def differing_targets(y: Any, i: int, found: Any) -> str:
     return (
         f"y[{i}] is {_plain(np.asarray(y).ravel()[i])!r}, but the target of "
         f"dataset[{i}] is {_plain(found)!r}: they must be the same, in the same order. "
-        "Leave y out to use the Dataset's targets; pass pos_label to choose the positive class."
+        "Leave y out to use the Dataset's targets; pass pos_label to choose the "
+        "positive class."
     )
 
 

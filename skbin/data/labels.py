@@ -94,8 +94,8 @@ def _refuse_objects(y: NDArray[Any]) -> None:
     is_missing = np.array([label is None or label != label for label in y.ravel()])
     if is_missing.any():
         raise ValueError(
-            f"y holds no label for {is_missing.sum()} of {len(y)} samples, the first is "
-            f"y[{is_missing.argmax()}]. Leave these samples out: X[keep], y[keep]."
+            f"y holds no label for {is_missing.sum()} of {len(y)} samples, the first "
+            f"is y[{is_missing.argmax()}]. Leave these samples out: X[keep], y[keep]."
         )
     kinds = sorted({type(label).__name__ for label in y.ravel()})
     if kinds != ["str"]:

@@ -24,9 +24,9 @@ class Batch(tuple):
     """
 
     sample_weight: torch.Tensor | None
-    is_whole: bool
+    _whole_at_version: int | None
 
-    def __new__(
+    def __new__(  # noqa: D102
         cls,
         X: Any,
         y: torch.Tensor,
@@ -35,8 +35,20 @@ class Batch(tuple):
     ) -> "Batch":
         batch = super().__new__(cls, (X, y))
         batch.sample_weight = sample_weight
-        batch.is_whole = is_whole
+        batch._whole_at_version = _version_of(X) if is_whole else None
         return batch
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no value is missing; not known once a callback has written to X."""
+        version = self._whole_at_version
+        return version is not None and version == _version_of(self[0])
+
+
+def _version_of(X: Any) -> int | None:
+    if not isinstance(X, torch.Tensor) or X.is_inference():
+        return None
+    return X._version
 
 
 class TensorRows(Dataset):
@@ -88,7 +100,7 @@ class TensorRows(Dataset):
 
     def _at_home(self, part: Any) -> Any:
         if not _is_dense(part):
-            return part
+            return part.astype(np.float32)
         tensor = as_tensor(part)
         return tensor.to(device=self.home, dtype=self._dtype_of(tensor))
 

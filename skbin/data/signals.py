@@ -93,7 +93,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
         values = np.asanyarray(signal)
     except ValueError as error:
         raise ValueError(
-            f"The channels of {name} differ in length, but those of one signal must not."
+            f"The channels of {name} differ in length, but they must end together."
         ) from error
     values = np.ma.filled(_real(values, name), np.nan)
     if values.ndim == 1:

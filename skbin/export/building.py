@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.data.balanced import BalancedBatches
-from skbin.data.labels import BinaryLabels
 from skbin.data.batches import iterate_batches
+from skbin.data.labels import BinaryLabels
 from skbin.data.rows import TensorRows
 from skbin.export.description import (
     ARRAY,

@@ -84,10 +84,10 @@ def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> 
         module, "takes_unequal_lengths", False
     ):
         raise ValueError(
-            f"X holds signals of unequal lengths, which {name_of(module)} does not take. "
-            "Use ConvNet; or bring the signals to one length; or give the module an "
-            "attribute takes_unequal_lengths = True and let it read NaN as the end of a "
-            "signal."
+            f"X holds signals of unequal lengths, which {name_of(module)} does not "
+            "take. Use ConvNet; or bring the signals to one length; or give the module "
+            "an attribute takes_unequal_lengths = True and let it read NaN as the end "
+            "of a signal."
         )
     if samples.shape is None or samples.is_dataset:
         return

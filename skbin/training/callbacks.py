@@ -130,8 +130,8 @@ def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:
         if of_valid and monitor not in names - _DEFAULT_NAMES:
             raise ValueError(
                 f"The callback {name} watches {monitor!r}, but no rows are held out. "
-                "Add train_split=ValidSplit(5, stratified=True) (from skorch.dataset), or "
-                "watch 'train_loss'."
+                "Add train_split=ValidSplit(5, stratified=True) (from skorch.dataset), "
+                "or watch 'train_loss'."
             )
 
 

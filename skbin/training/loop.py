@@ -170,8 +170,9 @@ class LogitNet(ParameterNet):
         return torch.cat(shown) if isinstance(shown[0], torch.Tensor) else None
 
     def _base_logit(self) -> float | None:
-        """Compute the logit of the share of positives, as weighted, for a new network."""
-        assert self._data is not None and self._run is not None
+        """Compute the logit of the share of positives, as weighted."""
+        assert self._data is not None
+        assert self._run is not None
         draws_weights = self._run.is_fresh and not isinstance(self.module, nn.Module)
         if not draws_weights or not 0 < self._data.batch_prior < 1:
             return None
@@ -274,7 +275,8 @@ class LogitNet(ParameterNet):
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
                 loss = step["loss"].detach()
                 row = batches[-1]
-                row[f"{prefix}_loss"] = loss.item() if _can_be_read_at_once(loss) else loss
+                read = _can_be_read_at_once(loss)
+                row[f"{prefix}_loss"] = loss.item() if read else loss
                 row[f"{prefix}_batch_size"] = _n_rows(batch[0])
                 if weight is not None:
                     row[f"{prefix}_batch_weight"] = float(weight.sum())
@@ -367,7 +369,8 @@ class LogitNet(ParameterNet):
         if loss.dim():
             raise ValueError(
                 f"The loss has shape {tuple(loss.shape)}, but training needs one "
-                f"number: let {type(self._bare_criterion()).__name__} return a mean or a sum."
+                f"number: let {type(self._bare_criterion()).__name__} return a mean or "
+                "a sum."
             )
         return loss
 
@@ -535,6 +538,6 @@ def _refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
     wrong = [name for name in _REORDERS if kwargs.get(name)]
     if wrong:
         raise ValueError(
-            f"iterator_valid__{wrong[0]} would give predictions in another order than X "
-            "has, or of other rows. Leave it out."
+            f"iterator_valid__{wrong[0]} would give predictions in another order than "
+            "X has, or of other rows. Leave it out."
         )
