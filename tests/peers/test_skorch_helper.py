@@ -1,0 +1,3 @@
+from stand_ins import SKORCHS, SKORCHS_HOMES, import_tests
+
+globals().update(import_tests("skorch.tests.test_helper", SKORCHS, *SKORCHS_HOMES))
