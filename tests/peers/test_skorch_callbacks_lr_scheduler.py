@@ -1,3 +1,5 @@
-from stand_ins import SKORCHS, SKORCHS_HOMES, import_tests
+"""skorch's ``callbacks.test_lr_scheduler.py``, run with our estimator."""
 
-globals().update(import_tests("skorch.tests.callbacks.test_lr_scheduler", SKORCHS, *SKORCHS_HOMES))
+from stand_ins import skorchs_tests
+
+globals().update(skorchs_tests("callbacks.test_lr_scheduler"))

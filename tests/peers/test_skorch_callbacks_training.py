@@ -1,26 +1,11 @@
-"""skorch's tests of its callbacks, in which targets of one value become two classes."""
+"""skorch's ``callbacks.test_training.py``, run with our estimator."""
 
 import numpy as np
-import pytest
-from stand_ins import SKORCHS, SKORCHS_HOMES, import_tests
+from stand_ins import skorchs_tests, with_data
 
-globals().update(import_tests("skorch.tests.callbacks.test_training", SKORCHS, *SKORCHS_HOMES))
+globals().update(skorchs_tests("callbacks.test_training"))
 
-
-def _two_classes(of):
-    """Rows of zeros as in skorch, but of two classes."""
-
-    class TwoClasses(of):
-        @pytest.fixture(scope="module")
-        def data(self):
-            n_rows = 10
-            X = np.zeros((n_rows, 1), dtype="float32")
-            return X, np.arange(n_rows) % 2
-
-    TwoClasses.__name__ = TwoClasses.__qualname__ = of.__name__
-    return TwoClasses
-
-
-TestCheckpoint = _two_classes(globals()["TestCheckpoint"])
-TestLoadInitState = _two_classes(globals()["TestLoadInitState"])
-TestTrainEndCheckpoint = _two_classes(globals()["TestTrainEndCheckpoint"])
+y = np.arange(10) % 2
+X = (2 * y - 1).astype("float32").reshape(-1, 1)
+for name in ("TestCheckpoint", "TestLoadInitState", "TestTrainEndCheckpoint"):
+    globals()[name] = with_data(globals()[name], X, y)

@@ -1,3 +1,5 @@
-from stand_ins import SKORCHS, SKORCHS_HOMES, import_tests
+"""skorch's ``test_net.py``, run with our estimator."""
 
-globals().update(import_tests("skorch.tests.test_net", SKORCHS, *SKORCHS_HOMES))
+from stand_ins import skorchs_tests
+
+globals().update(skorchs_tests("test_net"))
