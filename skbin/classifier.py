@@ -38,7 +38,7 @@ from skbin.data.labels import (
     warn_if_positive_is_frequent,
 )
 from skbin.data.rows import TensorRows, iterate_batches
-from skbin.data.seen import SeenRows
+from skbin.data.seen import SeenRows, warn_if_trained_on
 from skbin.data.signals import end_early, pad_signals, refuse_unequal_lengths
 from skbin.machine.devices import give_memory_back, require_device
 from skbin.machine.randomness import draw_seed, seeded
@@ -742,6 +742,12 @@ dict of arrays, or torch Dataset
         """
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
+
+    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+        """Warn if most of these rows were trained on; displays ask for it."""
+        seen, name = getattr(self, "_seen_rows", None), type(self).__name__
+        X = None if seen is None else self._validated(X, reset=False)
+        warn_if_trained_on(seen, X, is_positive, name=name, stacklevel=stacklevel + 1)
 
     def _in_class_order(self, columns):
         """Reorder columns of the negative and the positive class."""
