@@ -95,7 +95,7 @@ def _parameters(estimator: Any) -> dict[str, Any]:
 
 
 def _transformers(layer: Any) -> list[tuple[str, Any]]:
-    """Steps of a Pipeline without the last, samplers and "passthrough"."""
+    """List the steps of a Pipeline but the last, samplers and "passthrough"."""
     if not isinstance(layer, Pipeline):
         return []
     return [

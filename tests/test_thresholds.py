@@ -558,7 +558,7 @@ def test_a_slow_metric_has_intervals_too():
     y, score = sample(150, np.random.default_rng(0))
 
     def metric(y_true, y_pred):
-        return metrics.f1_score(y_true, y_pred, zero_division=0)
+        return 2 * np.sum(y_true * y_pred) / np.sum(y_true + y_pred)
 
     slow = select_threshold(y, score, metric, n_bootstraps=30, random_state=0)
     fast = select_threshold(y, score, "f1", n_bootstraps=30, random_state=0)

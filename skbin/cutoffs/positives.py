@@ -43,7 +43,7 @@ def warn_if_other_class_is_meant(
 
 
 def _standard_error_without_skill(rows: ScoredRows) -> float:
-    """Standard error of the AUC of random scores, by the Mann-Whitney statistic."""
+    """Compute the standard error of the AUC of random scores, by Mann and Whitney."""
     n, m = (_effective_size(rows.weight[rows.y == label]) for label in (0, 1))
     return math.sqrt((n + m + 1) / (12 * n * m))
 
