@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
-from skbin.cutoffs.displays import HistoryDisplay, ThresholdDisplay
+from skbin.cutoffs.history_display import HistoryDisplay
+from skbin.cutoffs.threshold_display import ThresholdDisplay
 from skbin.data.balanced import BalancedBatches
 from skbin.data.tokens import TokenEncoder
 from skbin.export.files import load, save

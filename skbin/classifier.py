@@ -28,7 +28,7 @@ from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, admit_for_prediction, is_dict
 from skbin.data.labels import CODES, BinaryLabels, warn_if_positive_is_frequent
 from skbin.data.rows import TensorRows, is_in_memory, resolve
-from skbin.data.seen import SeenRows
+from skbin.data.seen import SeenRows, warn_if_trained_on
 from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back, require_device
@@ -796,6 +796,18 @@ dict of arrays, or torch Dataset
         """
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
+
+    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+        """Warn if most of these rows were trained on; displays ask for it."""
+        if self._data is None or self._data.seen_rows is None:
+            return
+        warn_if_trained_on(
+            self._data.seen_rows,
+            admit_for_prediction(self, X, self._data).X,
+            is_positive,
+            name=type(self).__name__,
+            stacklevel=stacklevel + 1,
+        )
 
     def _in_class_order(self, columns):
         """Reorder columns of the negative and the positive class."""

@@ -277,7 +277,8 @@ def _cast(arrays: Any, offset: Any) -> Any:
     if sparse.issparse(arrays):
         return arrays.astype(np.float32)
     if offset is None and arrays.dtype.kind in "iu":
-        return arrays.astype(np.int64) if arrays.dtype.kind == "u" else arrays
+        fits = np.can_cast(arrays.dtype, np.int32) or abs(arrays).max() < 2**31
+        return arrays.astype(np.int32 if fits else np.int64, copy=False)
     return to_float32(arrays, offset)
 
 
