@@ -38,7 +38,7 @@ from skbin.networks.inputs import require_takes
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
-from skbin.training.loop import LogitNet
+from skbin.training.loop import LogitNet, refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.output import (
     log_probability_columns,
@@ -399,6 +399,7 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         self._refuse_unknown_names(
             self._params_of_parts(), self.module, self.criterion, self.optimizer
         )
+        refuse_other_order(self.iterator_valid, self.get_params_for("iterator_valid"))
 
     def _check_threshold(self) -> None:
         threshold = self.threshold

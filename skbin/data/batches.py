@@ -115,7 +115,7 @@ class TensorBatches:
 
 
 def iterate_batches(
-    dataset: Any, batch_size: int | None, shuffle: bool = False, **kwargs: Any
+    dataset: Any, batch_size: int | None = None, shuffle: bool = False, **kwargs: Any
 ) -> Any:
     """Batches of any dataset: cut if it is in memory, else by torch's DataLoader.
 

@@ -277,7 +277,7 @@ def _cast(arrays: Any, offset: Any) -> Any:
     if sparse.issparse(arrays):
         return arrays.astype(np.float32)
     if offset is None and arrays.dtype.kind in "iu":
-        fits = np.can_cast(arrays.dtype, np.int32) or abs(arrays).max() < 2**31
+        fits = -(2**31) <= arrays.min() and arrays.max() < 2**31
         return arrays.astype(np.int32 if fits else np.int64, copy=False)
     return to_float32(arrays, offset)
 

@@ -408,7 +408,7 @@ class LogitNet(ParameterNet):
         if training:
             _refuse_row_numbers(kwargs, dataset)
         else:
-            _refuse_other_order(iterator, kwargs)
+            refuse_other_order(iterator, kwargs)
         in_memory = is_in_memory(dataset)
         if "batch_size" not in kwargs and "batch_sampler" not in kwargs:
             kwargs["batch_size"] = self.batch_size
@@ -527,7 +527,7 @@ def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
     )
 
 
-def _refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
+def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
     """Refuse what would give predictions for other rows than were asked for."""
     if _is_balanced(iterator):
         raise ValueError(

@@ -21,8 +21,8 @@ def refuse_unusable_criterion(
     if issubclass(kind, _OF_TWO_OUTPUTS):
         raise ValueError(
             f"criterion={kind.__name__} wants a score for each of two classes, but "
-            "here a network has one logit. Leave the criterion at BCEWithLogitsLoss, which "
-            "is the same loss: of two outputs, logits or log-softmax, it takes the "
+            "here a network has one logit. Leave the criterion at BCEWithLogitsLoss, "
+            "which is the same loss: of two outputs, logits or log-softmax, it takes the "
             "difference. fold_softmax_head makes one output of two; class weights "
             "[w0, w1] are pos_weight=w1 / w0."
         )

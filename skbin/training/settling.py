@@ -31,9 +31,11 @@ def settle(
         totals = totals + fitted.totals
     data = net._data if is_first else fitted
     pos_weight = data.pos_weight
+    batches = net.get_iterator(net._run.train, training=True)
     # A warm start settles it anew, partial_fit in its first call.
     if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
+        _warn_if_weighed_twice(net, batches)
     if is_first and samples.target is not None:
         stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
@@ -41,7 +43,7 @@ def settle(
         data,
         class_totals=(float(totals[0]), float(totals[1])),
         pos_weight=pos_weight,
-        batch_prior=_batch_prior(net, totals),
+        batch_prior=_batch_prior(net, batches, totals),
     )
 
 
@@ -84,13 +86,6 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
             f"pos_weight={pos_weight!r}. End the module in a logit and use "
             "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
         )
-    if pos_weight == "balanced" and _draws_rows(net):
-        warnings.warn(
-            "pos_weight='balanced' beside a sampler that draws positives more often "
-            "weighs them twice. Use one of the two.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
-        )
     return resolve_pos_weight(
         pos_weight,
         negative_weight=totals[0],
@@ -100,17 +95,23 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
     )
 
 
-def _draws_rows(net: Any) -> bool:
-    params = net.get_params_for("iterator_train")
-    sampler = params.get("sampler")
-    is_weighted = isinstance(sampler, WeightedRandomSampler)
-    return is_weighted or hasattr(net.iterator_train, "positive_share")
+def _warn_if_weighed_twice(net: Any, batches: Any) -> None:
+    sampler = net.get_params_for("iterator_train").get("sampler")
+    is_balanced = hasattr(batches, "positive_share")
+    if not is_balanced and not isinstance(sampler, WeightedRandomSampler):
+        return
+    if isinstance(net.pos_weight, str):  # "balanced"
+        warnings.warn(
+            "pos_weight='balanced' beside a sampler that draws positives more often "
+            "weighs them twice. Use one of the two.",
+            UserWarning,
+            stacklevel=stacklevel_of_user(),
+        )
 
 
-def _batch_prior(net: Any, totals: NDArray[np.float64]) -> float:
+def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
     """Compute the share of positives that batches draw."""
     train = net._run.train
-    batches = net.get_iterator(train, training=True)
     if hasattr(batches, "positive_share"):
         return batches.positive_share
     sampler = net.get_params_for("iterator_train").get("sampler")
