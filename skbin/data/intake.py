@@ -277,7 +277,7 @@ def _cast(arrays: Any, offset: Any) -> Any:
     if sparse.issparse(arrays):
         return arrays.astype(np.float32)
     if offset is None and arrays.dtype.kind in "iu":
-        fits = -(2**31) <= arrays.min() and arrays.max() < 2**31
+        fits = arrays.min() >= -(2**31) and arrays.max() < 2**31
         return arrays.astype(np.int32 if fits else np.int64, copy=False)
     return to_float32(arrays, offset)
 

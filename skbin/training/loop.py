@@ -273,6 +273,7 @@ class LogitNet(ParameterNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
+                step["y_pred"] = _tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
                 read = _can_be_read_at_once(loss)
@@ -388,14 +389,10 @@ class LogitNet(ParameterNet):
             self._set_training(training)
             if not training:
                 X = _in_blocks(X, n_rows)
-            output = self.infer(X, **self._says_whole(batch))
-        if isinstance(output, tuple):
-            first, *others = output
-            return (
-                first[:n_rows],
-                *(_cut(other, len(first), n_rows) for other in others),
-            )
-        return output[:n_rows]
+            output = _tensors_of(self.infer(X, **self._says_whole(batch)))
+        if not isinstance(output, tuple):
+            return output[:n_rows]
+        return tuple(_cut(part, len(output[0]), n_rows) for part in output)
 
     # ---- batches
 
@@ -486,9 +483,16 @@ def _in_blocks(X: Any, n_rows: int) -> Any:
     return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
 
 
-def _cut(output: Any, n_computed: int, n_rows: int) -> Any:
-    is_by_row = isinstance(output, torch.Tensor) and output.dim() > 0
-    return output[:n_rows] if is_by_row and len(output) == n_computed else output
+def _tensors_of(output: Any) -> Any:
+    """Leave out what else a module returns: callbacks and skorch move tensors only."""
+    if not isinstance(output, tuple):
+        return output
+    return tuple(part for part in output if isinstance(part, torch.Tensor))
+
+
+def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
+    is_by_row = output.dim() > 0 and len(output) == n_computed
+    return output[:n_rows] if is_by_row else output
 
 
 def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:

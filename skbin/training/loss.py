@@ -22,8 +22,8 @@ def refuse_unusable_criterion(
         raise ValueError(
             f"criterion={kind.__name__} wants a score for each of two classes, but "
             "here a network has one logit. Leave the criterion at BCEWithLogitsLoss, "
-            "which is the same loss: of two outputs, logits or log-softmax, it takes the "
-            "difference. fold_softmax_head makes one output of two; class weights "
+            "which is the same loss: of two outputs, logits or log-softmax, it takes "
+            "the difference. fold_softmax_head makes one output of two; class weights "
             "[w0, w1] are pos_weight=w1 / w0."
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
