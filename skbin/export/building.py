@@ -36,10 +36,10 @@ from skbin.export.description import (
     path_of,
 )
 from skbin.machine.randomness import seeded
-from skbin.networks.inputs import input_sizes
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextConvNet
+from skbin.training.module import input_sizes
 
 _COMPILED = "_orig_mod."
 _MOST_BYTES_OF_A_LABEL = 2**16
