@@ -97,6 +97,7 @@ DIFFERENT = {
         "[True-temperature]",
     ],
     "The test is about another classifier's parameters or exact numbers": [
+        f"{CALIBRATION}::test_calibration_default_estimator",
         f"{CALIBRATION}::test_temperature_scaling[False-2]",
         f"{PIPELINE}::test_pipeline_init",
         f"{CALIBRATION}::test_calibration_frozen",

@@ -118,6 +118,7 @@ def standing_in(stand_ins: dict[str, type], homes: tuple[str, ...]) -> Iterator[
 def _import_tests(
     name: str, stand_ins: dict[str, type], homes: tuple[str, ...]
 ) -> dict[str, Any]:
+    importlib.import_module(name)  # or what it imports would keep our classes
     spec = importlib.util.find_spec(name)
     assert spec is not None, name
     assert spec.loader is not None, name
