@@ -293,7 +293,8 @@ class LogitNet(ParameterNet):
         return {"is_whole": True} if is_whole and self._asks_whether_whole() else {}
 
     def _asks_whether_whole(self) -> bool:
-        return _takes_is_whole(type(self._bare_module()))
+        module_type: Any = type(self._bare_module())
+        return _takes_is_whole(module_type)
 
     def _abandon_training(self) -> None:
         """Let go of what a training that fails has taken from elsewhere."""
