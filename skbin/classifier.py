@@ -1,5 +1,6 @@
 """Where scikit-learn and torch meet: `BinaryNetClassifier`."""
 
+import inspect
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -314,7 +315,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
             modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
-            known=BaseEstimator._get_param_names.__func__(type(self)),
+            known=inspect.signature(BinaryNetClassifier).parameters,
             parts={
                 "module": modules,
                 "criterion": (criterion,),

@@ -512,3 +512,12 @@ def test_searches_over_a_module_and_its_parameters_work(rare):
     ]
     search = GridSearchCV(quick(max_epochs=1), grid, cv=2, error_score="raise")
     assert len(search.fit(*rare).cv_results_["params"]) == 3
+
+
+def test_a_derived_class_may_hand_all_arguments_on(rare):
+    class Derived(BinaryNetClassifier):
+        def __init__(self, *args, lr=0.5, **kwargs):
+            super().__init__(*args, lr=lr, **kwargs)
+
+    net = Derived(DenseNet, max_epochs=1, module__dropout=0.2).fit(*rare)
+    assert net.optimizer_.param_groups[0]["lr"] == 0.5
