@@ -2,25 +2,17 @@
 
 import inspect
 from dataclasses import replace
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import (
-    Interval,
-    Options,
-    StrOptions,
     validate_parameter_constraints,
 )
 from torch import nn
-from torch.utils.data import Dataset
 
-from skbin.data.intake import admit, admit_for_prediction
+from skbin.data.intake import admit
 from skbin.data.labels import warn_if_positive_is_frequent
-from skbin.data.seen import warn_if_trained_on
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
@@ -176,16 +168,13 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
     With `memory`, `fit` trains only what the folder does not hold for the same data,
     parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
-    no part. What it gives is what training gives: weights, `history`, optimizer.
-    Processes that want the same network wait for the one that trains it. With
-    ``random_state=None`` a network of any seed is reused, so that repeated fits are
-    identical. What callbacks do elsewhere, such as writing files, is not repeated, and
-    scikit-learn's callbacks see no epochs of it. A training that was killed or
-    interrupted goes on after the last epoch that it left in the folder. Saving takes at
-    most 5 % of the training time, except for the first save; a resumed training gives
-    exactly the result of an undisturbed one. The folder holds pickles: whoever can
-    write there can run code here. `partial_fit`, warm starts and torch Datasets always
-    train.
+    no part. With ``random_state=None`` a network of any seed is reused, so that
+    repeated fits are identical. What callbacks do elsewhere, such as writing files, is
+    not repeated. A training that was killed or interrupted goes on after the last epoch
+    that it left in the folder, with exactly the result of an undisturbed one; saving
+    takes at most 5 % of the training time, except for the first save. The folder holds
+    pickles: whoever can write there can run code here. `partial_fit`, warm starts and
+    torch Datasets always train.
 
     References
     ----------
@@ -202,31 +191,6 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     >>> net.set_params(threshold=0.0).predict(X[:3])
     array([1, 1, 1])
     """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "module": [callable, StrOptions({"auto"})],
-        "criterion": [callable],
-        "optimizer": [callable],
-        "iterator_train": [callable, StrOptions({"auto"})],
-        "iterator_valid": [callable, StrOptions({"auto"})],
-        "dataset": [callable, Dataset, StrOptions({"auto"})],
-        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [
-            None,  # of a Dataset whose samples are batches
-            Interval(Integral, 1, None, closed="left"),
-            Options(Integral, {-1}),
-        ],
-        "train_split": [None, callable, Options(bool, {False})],
-        "callbacks": [None, StrOptions({"disable"}), list, tuple],
-        "prior": [
-            None,
-            StrOptions({"train"}),
-            Interval(Real, 0, 1, closed="neither"),
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
 
     def __init__(
         self,
@@ -325,24 +289,12 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
             knows_all_parts=type(self) is BinaryNetClassifier,
         )
 
-    def _validate_params(self):
-        super()._validate_params()
-        self._check_parameters()
-
     def _check_parameters(self) -> None:
-        self._check_threshold()
-        BaseEstimator._validate_params(self)
+        super()._check_parameters()
         self._refuse_unknown_names(
             self._params_of_parts(), self.module, self.criterion, self.optimizer
         )
         refuse_other_order(self.iterator_valid, self.get_params_for("iterator_valid"))
-
-    def __getstate__(self):
-        # A checkpoint that is written while training must not load as if training.
-        state = super().__getstate__()
-        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            state.pop(name, None)
-        return state
 
     # ---- training
 
@@ -389,7 +341,7 @@ dict of arrays, or torch Dataset
         with as_before_on_error(self, continues=not fresh):
             task.begin()
             self._train(
-                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, task=task
+                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, None, task
             )
             task.end()
         return self
@@ -420,7 +372,8 @@ dict of arrays, or torch Dataset
                 "partial_fit",
                 fresh,
                 n_epochs,
-                classes=classes,
+                classes,
+                None,
             )
         return self
 
@@ -436,17 +389,7 @@ dict of arrays, or torch Dataset
         return epochs
 
     def _train(
-        self,
-        X,
-        y,
-        sample_weight,
-        fit_params,
-        method,
-        fresh,
-        n_epochs,
-        *,
-        classes=None,
-        task=None,
+        self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
     ):
         self._check_parameters()
         require_device(self.device)
@@ -505,15 +448,3 @@ dict of arrays, or torch Dataset
             return self.module
         shape = None if self._data is None else self._data.shape
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet
-
-    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
-        """Warn if most of these rows were trained on; displays ask for it."""
-        if self._data is None or self._data.seen_rows is None:
-            return
-        warn_if_trained_on(
-            self._data.seen_rows,
-            admit_for_prediction(self, X, self._data).X,
-            is_positive,
-            name=type(self).__name__,
-            stacklevel=stacklevel + 1,
-        )

@@ -34,7 +34,7 @@ from skbin.training.loss import (
     refuse_unusable_criterion,
     weighted_loss,
 )
-from skbin.training.module import make_module
+from skbin.training.module import make_module, tell_what_was_given
 from skbin.training.output import (
     as_float32,
     first_output,
@@ -77,6 +77,13 @@ class LogitNet(ParameterNet):
         inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
+
+    def __getstate__(self):
+        # A checkpoint that is written while training must not load as if training.
+        state = super().__getstate__()
+        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            state.pop(name, None)
+        return state
 
     # ---- the parts
 
@@ -328,7 +335,7 @@ class LogitNet(ParameterNet):
         try:
             output = NeuralNet.infer(self, as_float32(x), **fit_params)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            _tell_what_was_given(error, x, fit_params)
+            tell_what_was_given(error, x, fit_params)
             raise
         if not isinstance(output, tuple):
             return self._to_single(output)
@@ -438,24 +445,3 @@ def _tensors_of(output: Any) -> Any:
 def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
     is_by_row = output.dim() > 0 and len(output) == n_computed
     return output[:n_rows] if is_by_row else output
-
-
-def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
-    unknown = sorted(fit_params.keys() - {"is_whole"})
-    if unknown:
-        error.add_note(
-            f"What fit does not know is passed to the module: {unknown}. "
-            "Weights of rows are called sample_weight."
-        )
-    for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
-        if isinstance(part, torch.Tensor):
-            error.add_note(
-                f"The module was given {name} of shape {tuple(part.shape)}, rows "
-                f"first, of {part.dtype} on {part.device}."
-            )
-    if "more than 1 value per channel" in str(error):
-        error.add_note(
-            "Batch normalization needs two rows in each training step: pass more rows, "
-            "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
-            "DataLoader leaves out a last batch of one row."
-        )

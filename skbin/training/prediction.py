@@ -17,6 +17,7 @@ from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit_for_prediction, is_dict
 from skbin.data.labels import CODES, BinaryLabels
 from skbin.data.rows import TensorRows, is_in_memory
+from skbin.data.seen import warn_if_trained_on
 from skbin.machine.devices import give_memory_back
 from skbin.training.loop import LogitNet
 from skbin.training.module import require_takes
@@ -67,6 +68,10 @@ class PredictingNet(LogitNet):
     def batch_prior_(self):
         """Share of positives in the batches that were trained on."""
         return self._fitted_data("batch_prior_").batch_prior
+
+    def _check_parameters(self) -> None:
+        self._check_threshold()
+        super()._check_parameters()
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
@@ -268,4 +273,16 @@ class PredictingNet(LogitNet):
             pos_weight=self.pos_weight_,
             train_prior=self.train_prior_,
             batch_prior=self.batch_prior_,
+        )
+
+    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+        """Warn if most of these rows were trained on; displays ask for it."""
+        if self._data is None or self._data.seen_rows is None:
+            return
+        warn_if_trained_on(
+            self._data.seen_rows,
+            admit_for_prediction(self, X, self._data).X,
+            is_positive,
+            name=type(self).__name__,
+            stacklevel=stacklevel + 1,
         )
