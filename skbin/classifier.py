@@ -42,7 +42,7 @@ from skbin.data.seen import SeenRows
 from skbin.data.signals import end_early, pad_signals, refuse_unequal_lengths
 from skbin.machine.devices import give_memory_back, require_device
 from skbin.machine.randomness import draw_seed, seeded
-from skbin.memory.cache import recall_or_train
+from skbin.memory.cache import load_or_train
 from skbin.memory.checkpoints import Checkpoints
 from skbin.networks.inputs import refuse_other_sizes, refuse_other_than_ids
 from skbin.networks.signals import ConvNet
@@ -470,7 +470,7 @@ dict of arrays, or torch Dataset
             train()
             return self
         depends_on = self._depends_on(X, target, weight, fit_params)
-        self.__dict__.update(recall_or_train(self.memory, depends_on, train))
+        self.__dict__.update(load_or_train(self.memory, depends_on, train))
         return self
 
     def _depends_on(self, X, target, weight, fit_params) -> dict[str, Any]:
