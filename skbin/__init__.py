@@ -11,12 +11,14 @@ from skbin.networks.folding import fold_softmax_head
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextConvNet
+from skbin.training.focal import FocalLoss
 
 __all__ = [
     "BalancedBatches",
     "BinaryNetClassifier",
     "ConvNet",
     "DenseNet",
+    "FocalLoss",
     "HistoryDisplay",
     "TextConvNet",
     "ThresholdDisplay",

@@ -1,8 +1,7 @@
-"""The door between scikit-learn and torch: `BinaryNetClassifier`."""
+"""Where scikit-learn and torch meet: `BinaryNetClassifier`."""
 
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -10,49 +9,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import (
     Interval,
     Options,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import _check_sample_weight, validate_data
-from skorch.dataset import Dataset
+from sklearn.utils.metadata_routing import process_routing
 from skorch.utils import is_dataset, to_numpy
 from torch import nn
+from torch.utils.data import Dataset
 
-from skbin.data.intake import (
-    goes_through_skorch,
-    is_dict,
-    largest_id_of,
-    refuse_samples_of_nothing,
-    refuse_texts,
-    shape_of,
-)
-from skbin.data.labels import (
-    CODES,
-    BinaryLabels,
-    find_labels,
-    warn_if_positive_is_frequent,
-)
-from skbin.data.rows import TensorRows, iterate_batches
+from skbin.data.fitted import FittedData
+from skbin.data.intake import Samples, admit, admit_for_prediction, is_dict
+from skbin.data.labels import CODES, BinaryLabels, warn_if_positive_is_frequent
+from skbin.data.rows import TensorRows, is_in_memory, resolve
 from skbin.data.seen import SeenRows
-from skbin.data.signals import end_early, pad_signals, refuse_unequal_lengths
+from skbin.data.splits import split_rows
+from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back, require_device
 from skbin.machine.randomness import draw_seed, seeded
 from skbin.memory.cache import load_or_train
-from skbin.memory.checkpoints import Checkpoints
-from skbin.networks.inputs import refuse_other_sizes, refuse_other_than_ids
+from skbin.networks.inputs import require_takes
 from skbin.networks.signals import ConvNet
-from skbin.training.callbacks import EpochProgress, FitTask
+from skbin.networks.tables import DenseNet
+from skbin.training.callbacks import FitTask
 from skbin.training.loop import LogitNet
-from skbin.training.loss import (
-    refuse_class_weight,
-    resolve_pos_weight,
-    warn_if_upside_down,
-)
+from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.output import (
     log_probability_columns,
     prior_shift,
@@ -61,29 +48,27 @@ from skbin.training.output import (
     require_probabilities,
     takes_token_ids,
 )
+from skbin.training.parameters import refuse_unknown_names
+from skbin.training.resuming import CHECKPOINTING
+from skbin.training.rollback import as_before_on_error
+from skbin.training.run import Run, inside_training, is_inside_training
+from skbin.training.settling import settle
 
-# Attributes that belong to this estimator and this call of fit, beside parameters.
-_NOT_SET_BY_TRAINING = {
+# What one call brings along, beside parameters: never kept as a result of training, or
+# a network that comes from memory would bring the labels and listeners of another call.
+_OF_THE_CALL = {
     "_callback_fit_ctx",
-    "_checkpoints",
-    "_class_totals",
-    "_fit_task",
-    "_input_shape",
-    "_labels",
-    "_largest_id",
     "_metadata_request",
     "_params_to_validate",
     "_parent_callback_ctx",
     "_part_params",
-    "_seed",
-    "_seen_rows",
+    "_run",
     "_skl_callbacks",
     "_skl_callbacks_to_teardown",
     "feature_names_in_",
     "n_features_in_",
-    "pos_weight_",
-    "train_prior_",
 }
+_NO_PART_IN_TRAINING = ("threshold", "prior", "verbose", "memory", "pos_label")
 
 
 class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
@@ -92,19 +77,23 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
     classifier. The network ends in one logit and is trained with
     ``BCEWithLogitsLoss(pos_weight=...)``. Labels of any type, DataFrames and sparse
-    matrices are turned into float32 tensors here and nowhere else; whole batches are
-    sliced from tensors that live on the device. `predict` compares `predict_proba`
-    with `threshold`, which can be changed and tuned without training again.
+    matrices become float32 tensors once, and batches are sliced from tensors that live
+    on the device. `predict` returns the positive class where its probability is at
+    least `threshold`, which can be changed and tuned without training again.
 
     Parameters
     ----------
-    module : torch.nn.Module class or instance, default=ConvNet
-        The network. An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of ``(n,
-        2)``, two logits or log-softmax scores, it becomes ``out[:, 1] - out[:, 0]``.
-        Parameters ``n_features``, ``n_channels`` and ``length`` without a default
-        are set from the data. An instance is copied, never trained itself.
-    criterion : torch.nn.Module class, default=torch.nn.BCEWithLogitsLoss
-        The loss. With ``torch.nn.BCELoss`` the module ends in a sigmoid.
+    module : "auto", torch.nn.Module class, callable or instance, default="auto"
+        The network. "auto" is `DenseNet` for two dimensions and `ConvNet` for signals.
+        An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of ``(n, 2)``, two logits
+        or log-softmax scores, it becomes ``out[:, 1] - out[:, 0]``. Parameters
+        ``n_features``, ``n_channels``, ``length`` and ``vocab_size`` without a default
+        are set from the data. An instance is copied, never trained itself; its weights
+        were drawn before, so that `random_state` plays no part in them: pass a class.
+    criterion : torch.nn.Module class or instance, default=torch.nn.BCEWithLogitsLoss
+        The loss. With ``torch.nn.BCELoss`` the module ends in a sigmoid; a loss of your
+        own takes logits, unless `predict_nonlinearity` says otherwise. An instance is
+        copied.
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         The optimizer. Its parameters are ``optimizer__weight_decay`` and so on.
     lr : float, default=0.001
@@ -114,18 +103,20 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     batch_size : int, default=128
         Rows for each training step; -1 for all. Predictions are computed in batches
         of ``iterator_valid__batch_size``, by default as large as caches like them.
-    iterator_train, iterator_valid : callable, default=iterate_batches
-        Makes the iterator over batches from the dataset: slices of tensors if it is
-        in memory, else a ``DataLoader``. For training `BalancedBatches` draws both
-        classes in a chosen ratio. Training batches are shuffled unless
-        ``iterator_train__shuffle=False``.
-    dataset : class, default=TensorRows
-        Holds samples and targets.
+    iterator_train, iterator_valid : "auto" or callable, default="auto"
+        Makes the iterator over batches from the dataset. "auto": slices of tensors if
+        it is in memory, else, or with any parameter of a ``DataLoader``, that. For
+        training `BalancedBatches` draws both classes in a chosen ratio. Training
+        batches are shuffled unless ``iterator_train__shuffle=False``. A sampler names
+        rows of X.
+    dataset : "auto" or class, default="auto"
+        Holds samples and targets; see skorch.
     train_split : None or callable, default=None
         Internal validation split, such as ``skorch.dataset.ValidSplit(5,
         stratified=True)``. None: every row is trained on.
     callbacks : None, "disable" or list of skorch.callbacks.Callback, default=None
-        Callbacks beside the default ones.
+        Callbacks beside the default ones. Instances are used as they are, as in skorch,
+        so that they hold what they found after `fit`.
     predict_nonlinearity : callable, None or "auto", default="auto"
         From the module's output to two columns of probabilities. "auto" is right for
         ``BCEWithLogitsLoss`` and ``BCELoss``.
@@ -145,14 +136,17 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         Probability of the positive class from which on `predict` says positive.
     pos_weight : None, "balanced" or float, default=None
         Weight of the positive class in the loss. "balanced" is n_negative /
-        n_positive of the data that is fitted, by sample weight.
+        n_positive of the rows that are trained on, by sample weight.
+        ``class_weight="balanced"`` is accepted as another name for it.
     prior : None, "train" or float in (0, 1), default=None
         What probabilities refer to. None: the sigmoid of the logit as trained, which
         `pos_weight` and resampling have shifted. "train": the shift by `pos_weight`
         and `BalancedBatches` is undone. A number: a population with this share of
         positives.
     pos_label : object, default=None
-        The label of the positive class. None: ``classes_[1]``.
+        The label of the positive class. None: ``classes_[1]``. Some meta-estimators
+        (``cross_val_predict`` of probabilities, stacking, voting) number the labels
+        before they fit; with them encode y yourself and leave it at None.
     memory : str, os.PathLike, joblib.Memory or None, default=None
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
@@ -173,8 +167,8 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     pos_weight_ : float
         Weight of the positive class that the loss was given.
     train_prior_ : float
-        Share of positives in the data that was fitted, by sample weight. NaN for a
-        Dataset without `y`.
+        Share of positives among the rows that were trained on, by sample weight. NaN
+        for a Dataset without `y`.
     n_features_in_ : int
         Size of the second axis of X. For arrays only.
     feature_names_in_ : ndarray of str of shape (``n_features_in_``,)
@@ -189,35 +183,41 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
 
     See Also
     --------
-    ConvNet : The default network.
-    DenseNet : For columns without an order.
+    DenseNet : The default network for tables.
+    ConvNet : The default network for signals.
     skorch.NeuralNetBinaryClassifier : The parent class.
 
     Notes
     -----
-    Training does not depend on the order of the rows: they are brought into an order
-    of their own before they are shuffled. A whole-numbered `sample_weight` repeats
-    rows, so that it equals repeated rows exactly, batch normalization and dropout
-    included, as long as weights are 10 on average or less. Other weights multiply
-    the loss of their rows, divided by the weights of the batch. With
-    ``iterator_train__shuffle=False`` or a `train_split` that picks certain rows, the
-    order is kept.
+    A `sample_weight` multiplies the loss of its row: the loss of a batch is
+    ``sum(w * loss) / sum(w)``, and only ratios of weights count. If all rows fit into
+    one batch, equal rows are merged into one with the sum of their weights; then a
+    weight of 2 gives exactly what repeating the row gives. Losses and scores of the
+    history are weighted means. Rows of weight zero are as if they were not there.
+
+    A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
+    as it was before the call. One object is not meant to be fitted in one thread while
+    another predicts with it.
+
+    Columns of numbers far from zero, such as times in milliseconds, are brought near it
+    in double precision before they become float32: their median is subtracted.
 
     Fits with `random_state` or `memory` in several threads of one process take turns,
     because torch has one generator for all of them. A callback may fit another network,
-    but not in threads of its own: they would wait for it, and it for them.
+    but not in other threads: that would deadlock.
 
     With `memory`, `fit` trains only what the folder does not hold for the same data,
     parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
     no part. What it gives is what training gives: weights, `history`, optimizer.
     Processes that want the same network wait for the one that trains it. With
-    ``random_state=None`` any network trained with that setting will do. What callbacks
-    do elsewhere, such as writing files, is not repeated, and scikit-learn's callbacks
-    see no epochs of it. A training that was killed or interrupted goes on after the
-    last epoch that it left in the folder, which it does for a twentieth of its time at
-    most (the first time, after a second of training, however long it takes), and ends
-    as if nothing had been. The folder holds pickles: whoever can write there can run
-    code here. `partial_fit`, warm starts and torch Datasets always train.
+    ``random_state=None`` a network of any seed is reused, so that repeated fits are
+    identical. What callbacks do elsewhere, such as writing files, is not repeated, and
+    scikit-learn's callbacks see no epochs of it. A training that was killed or
+    interrupted goes on after the last epoch that it left in the folder. Saving takes at
+    most 5 % of the training time, except for the first save; a resumed training gives
+    exactly the result of an undisturbed one. The folder holds pickles: whoever can
+    write there can run code here. `partial_fit`, warm starts and torch Datasets always
+    train.
 
     References
     ----------
@@ -236,9 +236,12 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "module": [callable],
+        "module": [callable, StrOptions({"auto"})],
         "criterion": [callable],
         "optimizer": [callable],
+        "iterator_train": [callable, StrOptions({"auto"})],
+        "iterator_valid": [callable, StrOptions({"auto"})],
+        "dataset": [callable, Dataset, StrOptions({"auto"})],
         "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [
@@ -257,21 +260,18 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         "verbose": ["verbose"],
     }
 
-    _labels: BinaryLabels
-    _class_totals: NDArray[Any]
-
     def __init__(
         self,
-        module: Any = ConvNet,
+        module: Any = "auto",
         *,
         criterion: Any = nn.BCEWithLogitsLoss,
         optimizer: Any = torch.optim.Adam,
         lr: float = 0.001,
         max_epochs: int = 50,
         batch_size: int = 128,
-        iterator_train: Any = iterate_batches,
-        iterator_valid: Any = iterate_batches,
-        dataset: Any = TensorRows,
+        iterator_train: Any = "auto",
+        iterator_valid: Any = "auto",
+        dataset: Any = "auto",
         train_split: Any = None,
         callbacks: Any = None,
         predict_nonlinearity: Any = "auto",
@@ -289,6 +289,11 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         random_state: Any = None,
         **kwargs: Any,
     ) -> None:
+        if "class_weight" in kwargs:
+            pos_weight = pos_weight_of_class_weight(
+                kwargs.pop("class_weight"), pos_weight
+            )
+        self._refuse_unknown_names(kwargs, module, criterion, optimizer)
         super().__init__(
             module,
             criterion=criterion,
@@ -329,47 +334,86 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     @property
     def classes_(self):
         """The labels, sorted; 0 and 1 while a callback looks from inside training."""
-        if not hasattr(self, "_labels") and not self.initialized_:
+        if self._data is None and not self.initialized_:
             raise AttributeError("There are no classes_ before fit.")
         return self._seen_labels().classes
 
     def _seen_labels(self) -> BinaryLabels:
-        if getattr(self, "_is_training", False):
+        if self._data is None or is_inside_training(self):
             return CODES
-        return getattr(self, "_labels", CODES)
+        return self._data.labels
+
+    def _fitted_data(self, name: str) -> FittedData:
+        if self._data is None:
+            raise AttributeError(f"There is no {name} before fit.")
+        return self._data
+
+    @property
+    def pos_weight_(self):
+        """Weight of the positive class that the loss was given."""
+        return self._fitted_data("pos_weight_").pos_weight
+
+    @property
+    def train_prior_(self):
+        """Share of positives among the rows that were trained on, by weight."""
+        return self._fitted_data("train_prior_").train_prior
+
+    @property
+    def batch_prior_(self):
+        """Share of positives in the batches that were trained on."""
+        return self._fitted_data("batch_prior_").batch_prior
+
+    def set_params(self, **params):
+        """Set parameters; nothing is trained again. See `ParameterNet.set_params`."""
+        if "class_weight" in params:
+            params["pos_weight"] = pos_weight_of_class_weight(
+                params.pop("class_weight"), params.get("pos_weight")
+            )
+        return super().set_params(**params)
+
+    def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
+        if isinstance(module, nn.Module):
+            module = type(module)
+        refuse_unknown_names(
+            names,
+            known=BaseEstimator._get_param_names.__func__(type(self)),
+            parts={
+                "module": (DenseNet, ConvNet) if module == "auto" else (module,),
+                "criterion": (criterion,),
+                "optimizer": (optimizer,),
+            },
+            owner=type(self).__name__,
+            knows_all_parts=type(self) is BinaryNetClassifier,
+        )
 
     def _validate_params(self):
-        if "class_weight" in self.__dict__:
-            refuse_class_weight(self.class_weight)
         super()._validate_params()
         self._check_parameters()
 
     def _check_parameters(self) -> None:
         self._check_threshold()
         BaseEstimator._validate_params(self)
+        self._refuse_unknown_names(
+            self._params_of_parts(), self.module, self.criterion, self.optimizer
+        )
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
         is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
         if is_number and 0 <= float(threshold) <= 1:
             return
-        mend = "pass its sigmoid: 1 / (1 + exp(-logit))"
+        fix = "pass its sigmoid: 1 / (1 + exp(-logit))"
         if isinstance(threshold, Real) and np.isfinite(float(threshold)):
-            mend = f"pass its sigmoid, {expit(float(threshold)):.4g}"
+            fix = f"pass its sigmoid, {expit(float(threshold)):.4g}"
         raise ValueError(
             f"threshold must be a probability in [0, 1], got {threshold!r}. If it is a "
-            f"logit, {mend}."
+            f"logit, {fix}."
         )
 
     def __getstate__(self):
         # A checkpoint that is written while training must not load as if training.
-        state = {**super().__getstate__(), "_is_training": False}
-        for name in (
-            "_checkpoints",
-            "_fit_task",
-            "_callback_fit_ctx",
-            "_skl_callbacks_to_teardown",
-        ):
+        state = super().__getstate__()
+        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
             state.pop(name, None)
         return state
 
@@ -385,15 +429,17 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
 shape (n_samples, n_channels, length), list of arrays of shape (n_channels, length), \
 dict of arrays, or torch Dataset
             The samples. Signals may differ in length: as a list, as a masked array, or
-            with NaN after each signal's end. A dict or Dataset goes through skorch's
-            own path.
+            with NaN after each signal's end. A dict of arrays becomes the keyword
+            arguments of the module's ``forward``.
         y : array-like of shape (n_samples,)
-            Two classes. For a Dataset the targets, 0 and 1, come from it; then `y`
-            is only needed for a stratified split, "balanced" or a numeric prior.
+            Two classes. For a Dataset the targets come from it; then `y` holds the same
+            labels, and is only needed for a stratified split, "balanced", a numeric
+            prior, or labels other than 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. An integer weight equals repeating the row.
+            Non-negative weights; see Notes of the class.
         **fit_params : dict
-            Passed to the module's ``forward`` and to `train_split`.
+            ``epochs`` in the place of `max_epochs`; all else is passed to the module's
+            ``forward`` and to `train_split`.
 
         Returns
         -------
@@ -403,20 +449,22 @@ dict of arrays, or torch Dataset
         ------
         ValueError
             For unusable data or parameters, a device that is not there, a module
-            whose output is no logit, or a loss that becomes NaN or infinite.
+            whose output is no logit, or a loss that becomes NaN or infinite. The
+            estimator is then as it was before.
         RuntimeError
             What torch says of a module of your own that does not fit the data, with
             the shape of the batch, or of a device without room for it.
         """
         fresh = not (self.warm_start and self.initialized_)
-        context = self._init_callback_context(max_subtasks=self.max_epochs)
-        self._fit_task = FitTask(context, self, X, y, sample_weight)
-        try:
-            self._fit_task.begin()
-            self._train(X, y, sample_weight, fit_params, "fit", fresh=fresh)
-            self._fit_task.end()
-        finally:
-            del self._fit_task
+        n_epochs = self._n_epochs(fit_params)
+        context = self._init_callback_context(max_subtasks=n_epochs)
+        task = FitTask(context, self, X, y, sample_weight)
+        with as_before_on_error(self, continues=not fresh):
+            task.begin()
+            self._train(
+                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, task=task
+            )
+            task.end()
         return self
 
     def partial_fit(self, X, y=None, classes=None, sample_weight=None, **fit_params):
@@ -435,219 +483,213 @@ dict of arrays, or torch Dataset
         self : BinaryNetClassifier
         """
         fresh = not self.initialized_
-        return self._train(
-            X, y, sample_weight, fit_params, "partial_fit", fresh=fresh, classes=classes
-        )
-
-    def _train(self, X, y, sample_weight, fit_params, method, *, fresh, classes=None):
-        self._check_parameters()
-        require_device(self.device)
-        first = fresh or not hasattr(self, "_labels")
-        X, y, weight = self._admit(X, y, sample_weight, reset=first)
-        labels = self._find_labels(y, classes) if first else self._labels
-        if not first and classes is not None:
-            labels.require_same(classes)
-        target = None if y is None else labels.encode(y)
-        self._settle_classes(labels, target, weight, first=first, method=method)
-        if first:
-            self._input_shape = shape_of(X)
-            self._seen_rows = SeenRows(X) if isinstance(X, np.ndarray) else None
-            self._largest_id = largest_id_of(X)
-        # With memory a fit moves torch's generator by one draw, trained or recalled.
-        shared = self.memory is not None and fresh
-        seed = draw_seed(self.random_state, else_from_torch=shared)
-        n_epochs_before = 0 if fresh else len(self.history)
-        self._seed = None if seed is None else seed + n_epochs_before
-
-        def train(checkpoints: Checkpoints | None = None) -> tuple[dict, bool]:
-            self._checkpoints = checkpoints
-            try:
-                return self._run_training(X, target, weight, fit_params, method, fresh)
-            finally:
-                del self._checkpoints
-
-        if self.memory is None or not fresh or is_dataset(X):
-            train()
-            return self
-        depends_on = self._depends_on(X, target, weight, fit_params)
-        self.__dict__.update(load_or_train(self.memory, depends_on, train))
+        n_epochs = self._n_epochs(fit_params)
+        with as_before_on_error(self, continues=not fresh):
+            self._train(
+                X,
+                y,
+                sample_weight,
+                fit_params,
+                "partial_fit",
+                fresh,
+                n_epochs,
+                classes=classes,
+            )
         return self
 
-    def _depends_on(self, X, target, weight, fit_params) -> dict[str, Any]:
+    def _n_epochs(self, fit_params: dict[str, Any]) -> int:
+        epochs = fit_params.pop("epochs", None)
+        if epochs is None:
+            return self.max_epochs
+        validate_parameter_constraints(
+            {"epochs": self._parameter_constraints["max_epochs"]},
+            {"epochs": epochs},
+            caller_name="fit",
+        )
+        return epochs
+
+    def _train(
+        self,
+        X,
+        y,
+        sample_weight,
+        fit_params,
+        method,
+        fresh,
+        n_epochs,
+        *,
+        classes=None,
+        task=None,
+    ):
+        self._check_parameters()
+        require_device(self.device)
+        fitted = None if fresh else self._data
+        samples = admit(self, X, y, sample_weight, fitted=fitted, classes=classes)
+        if fitted is None and self.pos_label is None:
+            warn_if_positive_is_frequent(
+                samples.labels,
+                *samples.class_totals(),
+                stacklevel=stacklevel_of_user(),
+            )
+        # With memory a fit moves torch's generator by one draw, trained or loaded.
+        shared = self.memory is not None and fresh
+        seed = draw_seed(self.random_state, else_from_torch=shared)
+        if seed is not None and not fresh:
+            seed += len(self.history)
+        run = Run(seed, n_epochs, is_fresh=fresh, task=task)
+
+        def train(checkpoints: Any = None) -> tuple[dict[str, Any], bool]:
+            run.checkpoints = checkpoints
+            self._run_training(samples, fitted, run, fit_params, method)
+            return self._what_training_sets(), not run.was_interrupted
+
+        if self.memory is None or not fresh or samples.is_dataset:
+            train()
+            return
+        self._data = _describe(samples)
+        depends_on = self._depends_on(samples, run, fit_params)
+        self._take_over(load_or_train(self.memory, depends_on, train))
+        self._data = replace(
+            _describe(samples),
+            class_totals=self._data.class_totals,
+            pos_weight=self._data.pos_weight,
+            batch_prior=self._data.batch_prior,
+        )
+
+    def _depends_on(self, samples, run, fit_params) -> dict[str, Any]:
         params = self.get_params(deep=False)
-        for name in ("threshold", "prior", "verbose", "memory", "pos_label"):
+        for name in (*_NO_PART_IN_TRAINING, "max_epochs"):
             del params[name]
         # What these say is said by the numbers that they lead to.
         params.update(
             device=str(self.device),
-            random_state=None if self.random_state is None else self._seed,
-            pos_weight=self.pos_weight_,
+            random_state=None if self.random_state is None else run.seed,
         )
         return {
             "estimator": type(self),
             "parameters": sorted(params.items()),
-            "data": [X, target, weight, sorted(fit_params.items())],
+            "epochs": run.n_epochs,
+            "data": [samples.X, samples.target, samples.weight, samples.offset],
+            "fit_params": sorted(fit_params.items()),
         }
 
-    def _run_training(self, X, target, weight, fit_params, method, fresh):
-        """Train; return what this has set, and whether it came to its end."""
-        try:
-            with seeded(self._seed, self._compute_device()), self._inside_training():
-                if fresh:
+    def _run_training(self, samples, fitted, run, fit_params, method) -> None:
+        with seeded(run.seed, self._compute_device()), inside_training(self):
+            self._run = run
+            try:
+                if fitted is None:
+                    self._data = _describe(samples)
+                if run.is_fresh:
                     self.initialized_ = False
                     self.initialize()
-                    self._is_new = True
-                self._set_pos_weight()
-                data = X if goes_through_skorch(X) else self._rows(X, target, weight)
+                require_takes(self._bare_module(), samples, fitted and fitted.shape)
+                run.train, run.valid = self._split(samples, method, fit_params)
+                self._data = settle(self, samples, fitted)
+                self._hand_pos_weight_over()
+                self._prepare_module()
                 # skorch's fit is initialize and partial_fit.
-                super().partial_fit(data, target, _routing_method=method, **fit_params)
-            # Layers are switched one by one: threads that predict must find it done.
-            self._set_training(False)
-        except Exception as error:
-            data = None
-            self._forget_fit()
-            if isinstance(error, torch.OutOfMemoryError):
+                super().partial_fit(
+                    samples.X, samples.target, _routing_method=method, **fit_params
+                )
+            except torch.OutOfMemoryError as error:
+                run.train = run.valid = None
                 give_memory_back(error)
-            raise
-        return self._what_training_sets(), not self._was_interrupted
+                raise
+            finally:
+                del self._run
+        self.callbacks_ = [pair for pair in self.callbacks_ if pair[0] != CHECKPOINTING]
+        # Layers are switched one by one: threads that predict must find it done.
+        self._set_training(False)
+
+    def _split(self, samples, method, fit_params) -> tuple[Any, Any]:
+        split_params = fit_params
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, method, **fit_params)
+            split_params = routed.get("splitter", {"split": {}})["split"]
+        dataset = self._dataset_of(samples, samples.target, samples.weight)
+        if isinstance(dataset, TensorRows):
+            train, valid = split_rows(
+                self.train_split,
+                dataset,
+                samples.target,
+                random_state=self._run.seed,
+                **split_params,
+            )
+        elif not self.train_split:
+            train, valid = dataset, None
+        else:
+            targets = () if samples.target is None else (samples.target,)
+            train, valid = self.train_split(dataset, *targets, **split_params)
+        if valid is None or resolve(valid)[0] is dataset:
+            return train, valid
+        return train, self._admit_held_out(valid)
+
+    def _admit_held_out(self, valid: Any) -> Any:
+        """Admit a Dataset of the user's that a split holds out, by the same labels."""
+        if is_in_memory(valid):
+            return valid
+        samples = admit(self, valid, fitted=self._data)
+        return self._dataset_of(samples, samples.target, samples.weight)
 
     def _what_training_sets(self) -> dict[str, Any]:
-        others = _NOT_SET_BY_TRAINING | self.get_params(deep=False).keys()
-        return {k: v for k, v in vars(self).items() if k not in others}
+        others = _OF_THE_CALL | self.get_params(deep=False).keys()
+        state = {k: v for k, v in vars(self).items() if k not in others}
+        state["callbacks_"] = [
+            pair for pair in self.callbacks_ if pair[0] != CHECKPOINTING
+        ]
+        return state
 
-    @contextmanager
-    def _inside_training(self) -> Iterator[None]:
-        self._is_training = True
-        try:
-            yield
-        finally:
-            self._is_training = False
+    def _take_over(self, state: dict[str, Any]) -> None:
+        """Set what training sets; the user's own callbacks stay the ones in use."""
+        own = dict(vars(self).get("callbacks_", []))
+        own |= dict(self._named_callbacks())
+        self.__dict__.update(state)
+        taken = []
+        for name, callback in self.callbacks_:
+            users = own.get(name)
+            if type(users) is type(callback) and users is not callback:
+                vars(users).update(vars(callback))
+                callback = users
+            taken.append((name, callback))
+        self.callbacks_ = taken
 
-    def _forget_fit(self) -> None:
-        """Be unfitted: half-trained weights must not pass for a model."""
-        self.initialized_ = False
-        self._is_training = False
-        for name in [*self._modules, *self._criteria, *self._optimizers]:
-            delattr(self, f"{name}_")
-        for _, callback in self.__dict__.get("callbacks_", []):
-            if isinstance(callback, EpochProgress):
-                callback.close()
-        self.__dict__.pop("_labels", None)
+    def _named_callbacks(self) -> list[tuple[str, Any]]:
+        if self.callbacks == "disable":
+            return []
+        return [
+            (name, callback)
+            for name, callback in self._uniquely_named_callbacks()
+            if not isinstance(callback, type) and callback is not None
+        ]
 
-    # ---- the door: from the user's data to rows and targets
+    def _module_for_data(self) -> Any:
+        if self.module != "auto":
+            return self.module
+        shape = None if self._data is None else self._data.shape
+        return ConvNet if shape is not None and len(shape) == 3 else DenseNet
 
-    def _admit(self, X, y, sample_weight, *, reset):
-        if goes_through_skorch(X):
-            if reset:  # of an array that was fitted before
-                for name in ("n_features_in_", "feature_names_in_"):
-                    self.__dict__.pop(name, None)
-            if sample_weight is None:
-                return X, None if y is None else np.asarray(y), None
-            raise ValueError(
-                f"sample_weight works for arrays, but X is a {type(X).__name__}. "
-                "Repeat or resample its rows instead."
-            )
-        X, y = self._validated(X, y, reset=reset)
-        if sample_weight is None:
-            return X, y, None
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        kept = weight > 0
-        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+    # ---- datasets
 
-    def _validated(self, X, y="no_validation", *, reset):
-        refuse_texts(X)
-        if isinstance(X, torch.Tensor):
-            X = to_numpy(X)
-        seen = None if reset else self.__dict__.get("_input_shape")
-        X = pad_signals(X, least_length=seen[-1] if seen and len(seen) == 3 else 0)
-        of_unequal_lengths = end_early(X)
-        if of_unequal_lengths:
-            refuse_unequal_lengths(self.module)
-        validated = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float32, np.int64, np.int32],
-            allow_nd=True,
-            ensure_all_finite=not of_unequal_lengths,
-        )
-        rows = validated[0] if isinstance(validated, tuple) else validated
-        refuse_samples_of_nothing(rows)
-        if seen and "n_features_in_" in vars(self):
-            refuse_other_sizes(self.module, rows.shape, seen)
-        refuse_other_than_ids(self.module, rows)
-        return validated
-
-    def _find_labels(self, y, classes) -> BinaryLabels:
-        if y is None and classes is None:
-            return CODES
-        known = y if classes is None else np.asarray(classes)
-        return find_labels(known, self.pos_label)
-
-    def _settle_classes(self, labels, target, weight, *, first, method) -> None:
-        """Set what is counted in the targets, once nothing can be refused any more."""
-        totals = np.full(2, np.nan)
-        if target is not None:
-            totals = np.bincount(target.astype(int), weights=weight, minlength=2)
-        pos_weight_settled = not first and method == "partial_fit"
-        if pos_weight_settled:
-            totals = totals + self._class_totals
-            pos_weight = self.pos_weight_
-        else:
-            pos_weight = self._resolved_pos_weight(labels, *totals)
-        if first and target is not None:
-            # with_callbacks puts one frame between the user and fit.
-            stacklevel = 6 if method == "fit" else 5
-            if self.pos_label is None:
-                warn_if_positive_is_frequent(labels, *totals, stacklevel=stacklevel)
-            warn_if_upside_down(pos_weight, *totals, stacklevel=stacklevel)
-        self._labels = labels
-        self._class_totals = totals
-        self.train_prior_ = self.batch_prior_ = float(totals[1] / totals.sum())
-        self.pos_weight_ = pos_weight
-
-    def _resolved_pos_weight(self, labels, negative, positive) -> float:
-        pos_weight = self.pos_weight
-        in_criterion = self.get_params_for("criterion").get("pos_weight")
-        if in_criterion is not None:
-            if pos_weight is not None:
-                raise ValueError(
-                    "pos_weight and criterion__pos_weight are the same thing, got "
-                    f"{pos_weight!r} and {in_criterion!r}. Pass pos_weight alone."
-                )
-            pos_weight = np.asarray(in_criterion).ravel().tolist()
-            pos_weight = pos_weight[0] if len(pos_weight) == 1 else pos_weight
-        return resolve_pos_weight(
-            pos_weight,
-            negative_weight=negative,
-            positive_weight=positive,
-            negative_label=labels.negative,
-            positive_label=labels.positive,
-        )
-
-    def _rows(self, X, target=None, weight=None):
-        if self.dataset is TensorRows:
+    def _dataset_of(self, samples: Samples, target=None, weight=None) -> Any:
+        """Rows as tensors, or the user's own kind of dataset of them."""
+        if samples.is_dataset:
+            return samples.X
+        if self.dataset == "auto":
             return TensorRows(
-                X,
+                samples.X,
                 target,
                 weight,
                 device=self._compute_device(),
-                dtype=self._input_dtype(X),
+                integers=self._dtype_of_integers(),
             )
         if weight is not None:
             raise ValueError(
-                "sample_weight needs the default dataset, got "
-                f"dataset={self.dataset!r}."
+                f"sample_weight needs dataset='auto', got dataset={self.dataset!r}."
             )
-        return super().get_dataset(X, target)
+        return super().get_dataset(samples.X, target)
 
-    def _input_dtype(self, X) -> torch.dtype:
-        module = self.__dict__.get("module_")
-        if module is None or X.dtype.kind != "i" or not takes_token_ids(module):
-            return torch.float32
-        return torch.int64
+    def _dtype_of_integers(self) -> torch.dtype:
+        return torch.int64 if takes_token_ids(self._bare_module()) else torch.float32
 
     def get_dataset(self, X, y=None):
         """Make the dataset of samples to predict; see skorch.
@@ -663,15 +705,16 @@ dict of arrays, or torch Dataset
         -------
         dataset : torch Dataset
         """
-        if is_dataset(X):
+        if is_dataset(X) and is_in_memory(X):
             return X
-        if is_dict(X):
-            return (
-                Dataset(X, y)
-                if self.dataset is TensorRows
-                else super().get_dataset(X, y)
-            )
-        return self._rows(self._validated(X, reset=False), y)
+        fitted = self._data
+        is_ours = isinstance(X, torch.Tensor) or is_dict(X)
+        if fitted is not None and is_ours and is_inside_training(self):
+            # Scores without caching read rows back that were admitted before.
+            fitted = replace(fitted, offset=None)
+        samples = admit_for_prediction(self, X, fitted)
+        require_takes(self._bare_module(), samples, fitted and fitted.shape)
+        return self._dataset_of(samples, y)
 
     # ---- prediction
 
@@ -686,7 +729,7 @@ dict of arrays, or torch Dataset
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The positive class where its probability is `threshold` or more.
+            The positive class where its probability is at least `threshold`.
         """
         self._check_threshold()
         probability = self.predict_proba(X)
@@ -706,8 +749,8 @@ dict of arrays, or torch Dataset
         probability : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
         """
+        self.check_is_fitted()
         if self.prior is None and not self._outputs_are_logits():
-            self.check_is_fitted()
             columns = require_probabilities(super().predict_proba(X))
             return self._in_class_order(columns)
         return self._in_class_order(probability_columns(self._positive_logit(X)))
@@ -748,8 +791,7 @@ dict of arrays, or torch Dataset
         return columns if self._seen_labels().positive_index == 1 else columns[:, ::-1]
 
     def _outputs_are_logits(self) -> bool:
-        takes_logits = self.__dict__.get("_criterion_takes_logits", True)
-        return takes_logits and self.predict_nonlinearity == "auto"
+        return self.predict_nonlinearity == "auto" and self._takes_logits()
 
     def _check_what_predictions_use(self) -> None:
         # Checking all parameters takes as long as a small network.
@@ -765,6 +807,8 @@ dict of arrays, or torch Dataset
         self._check_what_predictions_use()
         if self._outputs_are_logits():
             z = require_no_nan(self._outputs(X))
+            inverse_link = getattr(self._bare_criterion(), "inverse_link", None)
+            z = z if inverse_link is None else inverse_link(z)
         else:
             columns = require_probabilities(super().predict_proba(X))
             z = logit(columns[:, 1].astype(np.float64))
@@ -786,6 +830,12 @@ dict of arrays, or torch Dataset
     def _prior_shift(self) -> float:
         if self.prior is None:
             return 0.0
+        if self._data is None:
+            raise NotFittedError(
+                f"prior={self.prior!r} needs the share of positives in training, which "
+                "weights alone do not tell. Call fit or partial_fit; or leave prior at "
+                "None."
+            )
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
                 "A numeric prior needs the share of positives in training, and both "
@@ -798,3 +848,16 @@ dict of arrays, or torch Dataset
             train_prior=self.train_prior_,
             batch_prior=self.batch_prior_,
         )
+
+
+def _describe(samples: Samples) -> FittedData:
+    """What the estimator keeps of its first samples."""
+    X = samples.X
+    return FittedData(
+        samples.labels,
+        samples.shape,
+        samples.largest_id,
+        samples.offset,
+        inputs=tuple(X) if is_dict(X) else None,
+        seen_rows=SeenRows(X) if isinstance(X, np.ndarray) else None,
+    )

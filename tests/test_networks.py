@@ -1,5 +1,6 @@
 """The networks by themselves."""
 
+import copy
 import re
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin import ConvNet, DenseNet
+from skbin import ConvNet, DenseNet, TextConvNet
 from skbin.networks.columns import ColumnScale
 from skbin.networks.inputs import input_sizes
 from skbin.networks.layers import Dropout
@@ -133,3 +134,98 @@ def test_what_lies_farther_out_is_never_bent_back():
     far = scale(torch.logspace(-7, 38, 46).unsqueeze(1)).ravel()
     assert (far.diff() >= 0).all()
     assert far[-1] == 3
+
+
+# ---- what a network takes from the training rows before the first step
+
+PREPARED = {
+    "table": (DenseNet, {"n_features": 4}, (9, 4)),
+    "rows": (ConvNet, {"n_channels": 1, "length": 4, "has_channels": False}, (9, 4)),
+    "signals": (ConvNet, {"n_channels": 2, "length": 4}, (9, 2, 4)),
+}
+
+
+@pytest.fixture(params=PREPARED)
+def untrained(request):
+    """A network and rows for it, far from a scale of 1."""
+    module, sizes, shape = PREPARED[request.param]
+    return module(**sizes), 1e4 + 1e3 * torch.randn(shape)
+
+
+def same_state(one, other):
+    ours, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_network_learns_the_scale_of_its_inputs_once(untrained):
+    net, X = untrained
+    assert net.input_scale(X).abs().max() > 1000
+    net.prepare(X, base_logit=None)
+    assert net.input_scale(X).abs().max() < 10
+    before = copy.deepcopy(net)
+    net.prepare(7 * X, base_logit=None)
+    assert same_state(net, before)
+
+
+def test_a_scale_that_was_loaded_stays(untrained):
+    net, X = untrained
+    trained = copy.deepcopy(net)
+    trained.prepare(X, base_logit=None)
+    net.load_state_dict(trained.state_dict())
+    net.prepare(7 * X, base_logit=None)
+    assert same_state(net, trained)
+
+
+def test_without_rows_or_a_base_rate_nothing_changes(untrained):
+    net, X = untrained
+    before = copy.deepcopy(net)
+    net.prepare(None, base_logit=None)
+    assert same_state(net, before)
+    net.prepare(X, base_logit=None)  # the rows of a later call are still welcome
+    assert not same_state(net, before)
+
+
+@pytest.mark.parametrize("name", [*PREPARED, "texts"])
+def test_the_base_rate_becomes_the_last_bias_and_nothing_else(name):
+    texts = TextConvNet, {"vocab_size": 9}, ()
+    module, sizes, _ = {**PREPARED, "texts": texts}[name]
+    net = module(**sizes)
+    before = copy.deepcopy(net)
+    net.prepare(None, base_logit=-3.0)
+    changed = [
+        name
+        for name, value in net.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    ]
+    (bias,) = changed
+    assert net.state_dict()[bias].tolist() == [-3.0]
+    *_, last = (m for m in net.modules() if isinstance(m, nn.Linear))
+    assert last.bias.tolist() == [-3.0]
+
+
+def test_token_ids_have_no_scale():
+    net = TextConvNet(vocab_size=9)
+    before = copy.deepcopy(net)
+    net.prepare(torch.randint(0, 9, (5, 4)), base_logit=None)
+    assert same_state(net, before)
+
+
+# ---- signals of which no value is missing
+
+
+@pytest.mark.parametrize("shape", [(6, 2, 30), (6, 30)])
+def test_signals_known_to_be_whole_give_the_same_logits(shape):
+    net = ConvNet(n_channels=2 if len(shape) == 3 else 1, length=30).eval()
+    X = torch.randn(shape)
+    assert torch.equal(net(X, is_whole=True), net(X))
+
+
+def test_signals_known_to_be_whole_are_not_searched_for_missing_values():
+    net = ConvNet(n_channels=2, length=30).eval()
+    X = torch.randn(6, 2, 30)
+    X[0, :, 20:] = torch.nan
+    assert net(X).isfinite().all()
+    assert net(X, is_whole=True).isnan()[0]
+    # A branch that reads the data would break the graph.
+    compiled = torch.compile(copy.deepcopy(net), backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(X[1:], is_whole=True), net(X[1:]))

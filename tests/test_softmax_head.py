@@ -92,7 +92,7 @@ def test_what_comes_before_the_head_may_branch_on_its_data():
 
 
 @pytest.mark.parametrize("end", ["a softmax module", "F.log_softmax"])
-def test_the_original_is_left_as_it_is(end):
+def test_the_original_is_not_changed(end):
     network = Network(ENDS[end]).eval()
     before = copy.deepcopy(network.state_dict())
     folded = fold_softmax_head(network)
@@ -123,9 +123,9 @@ REFUSED = {
     ),
     "two softmaxes": (
         nn.Sequential(nn.Linear(4, 2), nn.Softmax(1), nn.LogSoftmax(1)),
-        "it squashes twice",
+        "it applies a softmax twice",
     ),
-    "two results": (Network(lambda z, self: (z, z)), "and not one tensor"),
+    "two results": (Network(lambda z, self: (z, z)), "not one tensor"),
     "a sum": (Network(lambda z, self: z + 1), "it ends in <built-in function add>"),
     "a layer used twice": (
         Network(lambda z, self: self.output(torch.cat([z, z], dim=1))),
@@ -147,7 +147,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_other_ends_are_refused_with_a_clear_word(name):
+def test_other_ends_are_refused_with_the_reason(name):
     network, message = REFUSED[name]
     with pytest.raises(ValueError, match=re.escape(message)):
         fold_softmax_head(network)

@@ -1,5 +1,6 @@
 """From raw strings to ids, and from ids to a trained network."""
 
+import copy
 import pickle
 import re
 
@@ -47,6 +48,45 @@ def test_rows_are_as_long_as_the_longest_text_or_as_told():
     assert TokenEncoder().fit(TEXTS[:1]).max_length_ == 4
     assert TokenEncoder(max_length=2).fit_transform(TEXTS).shape == (4, 2)
     assert TokenEncoder().fit(TEXTS[2:]).transform(TEXTS[:1]).shape == (1, 3)
+
+
+def words_of(*lengths):
+    return [" ".join(["word"] * length) for length in lengths]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (words_of(50_000, *[10] * 2000), 1120),  # 32 times the mean of 34.98
+        (words_of(50_000, *[1] * 9999), 256),
+        (words_of(400, *[1] * 999), 256),
+        (words_of(200, *[1] * 5000), 200),
+        (words_of(2400, *[136] * 2000), 2400),
+        (words_of(50_000, 1), 50_000),
+        (words_of(50_000), 50_000),
+    ],
+)
+def test_one_huge_text_does_not_pad_all_others_to_its_length(texts, expected):
+    encoder = TokenEncoder().fit(texts)
+    assert encoder.max_length_ == expected
+    ids = encoder.transform(texts)
+    assert ids.shape == (len(texts), expected)
+    assert encoder.get_feature_names_out().shape == (expected,)
+    # What is cut is the end of the huge text alone.
+    lengths = [len(text.split()) for text in texts]
+    assert_array_equal((ids != 0).sum(1), np.minimum(lengths, expected))
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=40))
+def test_padding_is_bounded_by_what_the_texts_hold(lengths):
+    encoder = TokenEncoder().fit(words_of(*lengths))
+    bound = max(256, 32 * sum(lengths) / len(lengths))
+    assert encoder.max_length_ == min(max(lengths), np.ceil(bound))
+
+
+def test_a_length_that_is_told_may_exceed_the_bound():
+    texts = words_of(5000, *[1] * 1000)
+    assert TokenEncoder(max_length=5000).fit(texts).max_length_ == 5000
 
 
 words = st.lists(st.sampled_from(["spam", "Ham", "eggs", "of", "AT"]), max_size=6)
@@ -104,10 +144,62 @@ def test_texts_come_in_any_sequence(kind):
     assert_array_equal(encoder.transform(kind(TEXTS)), encoder.transform(TEXTS))
 
 
-def test_a_pickled_encoder_encodes_alike():
-    encoder = TokenEncoder(ngram_range=(1, 2)).fit(TEXTS)
-    copy = pickle.loads(pickle.dumps(encoder))
-    assert_array_equal(copy.transform(TEXTS), encoder.transform(TEXTS))
+def same(encoder):
+    return encoder
+
+
+def pickled(encoder):
+    return pickle.loads(pickle.dumps(encoder))
+
+
+@pytest.mark.parametrize("kept", [same, pickled, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"ngram_range": (2, 2)},
+        {"lowercase": False},
+        {"analyzer": "char"},
+        {"analyzer": str.split},
+        {"tokenizer": str.split, "token_pattern": None},
+        {"preprocessor": str.upper},
+        {"stop_words": ["win"]},
+        {"strip_accents": "unicode"},
+        {"token_pattern": r"(?u)\b\w{4,}\b"},
+        {"max_length": 1},
+        {"max_features": 1},
+    ],
+    ids=str,
+)
+def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(params, kept):
+    texts = [*TEXTS, "Wîn at Noon"]
+    encoder = TokenEncoder().fit(TEXTS)
+    expected = encoder.transform(texts)
+    encoder = kept(encoder.set_params(**params))
+    assert_array_equal(encoder.transform(texts), expected)
+    assert_array_equal(kept(encoder).transform(texts), expected)
+    again = encoder.fit(texts).transform(texts)
+    assert_array_equal(again, TokenEncoder(**params).fit(texts).transform(texts))
+
+
+@pytest.mark.parametrize(
+    ("params", "texts"), [({"token_pattern": "("}, TEXTS), ({"min_df": 9}, TEXTS[:1])]
+)
+def test_a_fit_that_fails_leaves_the_encoder_as_it_was(params, texts):
+    encoder = TokenEncoder().fit(TEXTS)
+    expected = encoder.transform(TEXTS)
+    with pytest.raises((re.error, ValueError)):
+        encoder.set_params(**params).fit(texts)
+    assert_array_equal(encoder.transform(TEXTS), expected)
+
+
+def test_stop_words_that_are_appended_after_fit_wait_for_the_next_fit():
+    words = ["see"]
+    encoder = TokenEncoder(stop_words=words).fit(TEXTS)
+    expected = encoder.transform(TEXTS)
+    words.append("prize")
+    assert_array_equal(encoder.transform(TEXTS), expected)
+    assert not np.array_equal(encoder.fit_transform(TEXTS), expected)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +213,7 @@ def test_a_pickled_encoder_encodes_alike():
         ([""], "empty vocabulary"),
     ],
 )
-def test_what_is_no_text_is_refused(texts, message):
+def test_anything_but_texts_is_refused(texts, message):
     with pytest.raises(ValueError, match=message):
         TokenEncoder().fit(texts)
 
@@ -219,7 +311,7 @@ def test_random_samplers_work_between(messages, sampler):
     assert model.score(*messages) > 0.8
 
 
-def test_numbers_that_are_no_ids_are_refused():
+def test_numbers_other_than_ids_are_refused():
     X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
     with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
         make_net().fit(X, y)
@@ -227,7 +319,7 @@ def test_numbers_that_are_no_ids_are_refused():
         make_net().fit(-np.ones((20, 3), dtype=int), y)
 
 
-def test_a_table_is_no_list_of_texts():
+def test_a_table_is_refused_and_its_column_is_named():
     X = pd.DataFrame({"text": ["one", "two"], "more": ["three", "four"]})
     with pytest.raises(ValueError, match=re.escape("Pass one column of it: X['text']")):
         TokenEncoder().fit(X)
@@ -235,7 +327,7 @@ def test_a_table_is_no_list_of_texts():
 
 
 @pytest.mark.parametrize("container", [list, np.array, pd.Series])
-def test_texts_without_an_encoder_are_refused_with_the_mend(container):
+def test_texts_without_an_encoder_are_refused_with_the_fix(container):
     net = BinaryNetClassifier(TextConvNet)
     with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
         net.fit(container(["hello", "world"]), [0, 1])
@@ -264,7 +356,7 @@ def test_ids_below_zero_are_refused_in_training_and_prediction(params, dtype):
         net.fit(below, y)
 
 
-def test_networks_of_ones_own_may_give_ids_below_zero_a_meaning():
+def test_a_users_own_network_may_give_ids_below_zero_a_meaning():
     class AnyToken(torch.nn.Module):
         def __init__(self):
             super().__init__()

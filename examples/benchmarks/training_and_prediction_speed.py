@@ -44,7 +44,6 @@ from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
-from skbin.networks.columns import KnowsInputScale
 
 LEARNING_RATE = 0.001
 BATCH_SIZES = (128, 512)
@@ -119,8 +118,7 @@ def train_skbin(task, X, y, batch_size, options):
 def train_raw(task, X, y, batch_size, options):
     device = options.device
     network = task.module(**task.sizes, **task.parameters).train()
-    if isinstance(network, KnowsInputScale):
-        network.learn_input_scale(torch.from_numpy(X[:10_000]))
+    network.prepare(torch.from_numpy(X[:10_000]), base_logit=None)
     network = network.to(device)
     optimizer = torch.optim.Adam(
         network.parameters(),

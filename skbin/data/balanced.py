@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from skbin.data.rows import TensorBatches, lives_in_memory
+from skbin.data.batches import TensorBatches
+from skbin.data.rows import is_in_memory
 
 
 class BalancedBatches(TensorBatches):
@@ -58,7 +59,7 @@ class BalancedBatches(TensorBatches):
         self.sampler = RandomOverSampler() if sampler is None else sampler
         index = self.index
         if index is None:
-            index = torch.arange(self.n_samples, device=self.rows.device)
+            index = torch.arange(self.n_samples, device=self.rows.home)
         self._among: torch.Tensor = index
         self._y = self.rows.y[index].cpu().numpy()
         drawn = self._draw(random_state=0)
@@ -80,7 +81,7 @@ class BalancedBatches(TensorBatches):
 
 
 def _refuse_unusable(dataset: Any, sampler: Any) -> None:
-    if not lives_in_memory(dataset):
+    if not is_in_memory(dataset):
         raise ValueError(
             "BalancedBatches draws from arrays in memory, got a "
             f"{type(dataset).__name__}. Pass arrays to fit; or keep the Dataset and "

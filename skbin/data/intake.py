@@ -1,124 +1,168 @@
-"""The one way in: what X holds, as the user gives it."""
+"""The one way in: whatever people pass as X, y and sample_weight becomes `Samples`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
-from skorch.utils import is_dataset
-from torch.utils.data import IterableDataset
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.helper import SliceDataset
+from skorch.utils import is_dataset, to_numpy
+from torch.utils.data import DataLoader, IterableDataset
+
+from skbin.data.datasets import encode, require_same_length, require_same_targets
+from skbin.data.fitted import FittedData
+from skbin.data.labels import CODES, BinaryLabels, find_labels
+from skbin.data.offsets import learn_offset, to_float32
+from skbin.data.signals import has_short_signals, pad_signals
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What one call was given, admitted: rows in the user's order.
+
+    `X` is an array of float32 or integers, a CSR matrix, a dict of arrays or an encoded
+    torch Dataset. `weight` has a mean of 1; None where all rows count alike.
+    """
+
+    X: Any
+    labels: BinaryLabels = CODES
+    target: NDArray[np.float32] | None = None
+    weight: NDArray[np.float64] | None = None
+    total_weight: float = 1.0
+    shape: tuple[int, ...] | None = None
+    offset: Any = None
+    largest_id: int | None = None
+    has_short_signals: bool = False
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether samples are read one by one."""
+        return is_dataset(self.X)
+
+    def class_totals(self) -> NDArray[np.float64]:
+        """Weight of the negative and of the positive class, NaN where unknown."""
+        if self.target is None:
+            return np.full(2, np.nan)
+        return count_classes(self.target, self.weight) * self.total_weight
+
+
+def count_classes(
+    target: NDArray[Any], weight: NDArray[Any] | None = None
+) -> NDArray[np.float64]:
+    """Sum the weights of negatives and positives."""
+    return np.bincount(target.astype(int), weights=weight, minlength=2).astype(float)
+
+
+def admit(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    fitted: FittedData | None = None,
+    classes: Any = None,
+) -> Samples:
+    """Admit what `fit` was given; `fitted` is what an earlier call has learned."""
+    X, y = _unwrapped(X, y)
+    if goes_by_sample(X):
+        return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
+    if is_dict(X):
+        arrays, shape = _arrays_of_dict(X, fitted), None
+        y = _labels_beside_a_dict(arrays, y)
+        _forget_columns(estimator, fitted)
+    else:
+        arrays, y = _validated(estimator, X, y, fitted)
+        shape = arrays.shape
+    weight, total_weight = _relative_weights(sample_weight, arrays)
+    labels, target = _encoded(estimator, y, weight, fitted, classes)
+    offset = fitted.offset if fitted else _learn_offset(arrays)
+    return Samples(
+        _cast(arrays, offset),
+        labels,
+        target,
+        weight,
+        total_weight,
+        shape,
+        offset,
+        _largest_id(arrays),
+        has_short_signals(arrays),
+    )
+
+
+def admit_for_prediction(
+    estimator: Any, X: Any, fitted: FittedData | None = None
+) -> Samples:
+    """Admit samples without labels, by what `fit` has learned."""
+    X, _ = _unwrapped(X, None)
+    if goes_by_sample(X):
+        return Samples(encode(X))
+    if is_dict(X):
+        arrays, shape = _arrays_of_dict(X, fitted), None
+    else:
+        arrays = _validated(estimator, X, "no_validation", fitted, predicts=True)
+        shape = arrays.shape
+    return Samples(
+        _cast(arrays, fitted.offset if fitted else None),
+        shape=shape,
+        has_short_signals=has_short_signals(arrays),
+    )
+
+
+# ---- what X is
 
 
 def is_dict(X: Any) -> bool:
-    """Whether X is a dict of arrays.
-
-    Parameters
-    ----------
-    X : object
-        The samples.
-
-    Returns
-    -------
-    is_dict : bool
-        Not for a sparse matrix of dictionary format, which is a Mapping too.
-
-    Examples
-    --------
-    >>> is_dict({"X": np.eye(2)})
-    True
-    """
-    return isinstance(X, Mapping) and not issparse(X)
+    """Whether X is a dict of arrays; a sparse matrix of that format is a Mapping too."""
+    return isinstance(X, Mapping) and not sparse.issparse(X)
 
 
-def goes_through_skorch(X: Any) -> bool:
-    """Whether skorch looks after the samples, and not scikit-learn's validation.
-
-    Parameters
-    ----------
-    X : object
-        The samples.
-
-    Returns
-    -------
-    goes_through_skorch : bool
-        True for torch Datasets and dicts of arrays.
-
-    Examples
-    --------
-    >>> goes_through_skorch(np.eye(2))
-    False
-    """
-    return is_dataset(X) or is_dict(X)
+def goes_by_sample(X: Any) -> bool:
+    """Whether X is a torch Dataset, whose samples are read one by one."""
+    return is_dataset(X) or isinstance(X, SliceDataset)
 
 
-def shape_of(X: Any) -> tuple[int, ...] | None:
-    """Shape of the samples, the first axis counting them.
-
-    Parameters
-    ----------
-    X : array, dict or torch Dataset
-        The samples.
-
-    Returns
-    -------
-    shape : tuple of int or None
-        Of a Dataset it is read from the first sample. None where that is not known.
-
-    Examples
-    --------
-    >>> shape_of(np.zeros((5, 2)))
-    (5, 2)
-    """
-    if not goes_through_skorch(X):
-        return X.shape
-    if is_dict(X) or isinstance(X, IterableDataset):
-        return None
-    sample = X[0][0]
-    return (1, *sample.shape) if hasattr(sample, "shape") else None
+def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
+    """Take arrays out of skorch's Dataset and tensors out of torch."""
+    if isinstance(X, DataLoader):
+        raise ValueError(
+            "X is a DataLoader, which makes batches of its own. Pass its Dataset, "
+            "loader.dataset, and its options as parameters: batch_size, "
+            "iterator_train__num_workers and so on."
+        )
+    if type(X) is SkorchDataset and _holds_arrays(X):
+        if y is not None and X.y is not None:
+            require_same_targets(_as_array(y), _as_array(X.y))
+        X, y = X.X, X.y if y is None else y
+    if isinstance(X, torch.Tensor):
+        X = _as_array(X)
+    if isinstance(y, (torch.Tensor, SliceDataset)):
+        y = _as_array(y)
+    _refuse_texts(X)
+    return X, y
 
 
-def largest_id_of(X: Any) -> int | None:
-    """Largest token id.
-
-    Parameters
-    ----------
-    X : array
-        The samples.
-
-    Returns
-    -------
-    largest_id : int or None
-        None if there is a value that is no id.
-
-    Examples
-    --------
-    >>> largest_id_of(np.array([[7, 2, 0]]))
-    7
-    """
-    if not isinstance(X, np.ndarray) or X.dtype.kind != "i" or X.min() < 0:
-        return None
-    return int(X.max())
+def _holds_arrays(dataset: SkorchDataset) -> bool:
+    X = dataset.X
+    return is_dict(X) or hasattr(X, "dtype") or hasattr(X, "columns")
 
 
-def refuse_texts(X: Any) -> None:
-    """Say what texts need, where scikit-learn would try to read them as numbers.
+def _as_array(values: Any) -> Any:
+    if isinstance(values, SliceDataset):
+        return np.array([_as_array(values[i]) for i in range(len(values))])
+    if not isinstance(values, torch.Tensor):
+        return values
+    return to_numpy(values.float() if values.dtype == torch.bfloat16 else values)
 
-    Parameters
-    ----------
-    X : object
-        The samples.
 
-    Raises
-    ------
-    ValueError
-        If the first of them is a string.
-
-    Examples
-    --------
-    >>> refuse_texts([[1.0, 2.0]])
-    """
+def _refuse_texts(X: Any) -> None:
     is_one_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
-    if not is_one_column or not len(X):
+    if sparse.issparse(X) or not is_one_column or not len(X):
         return
     first = next(iter(X))
     if isinstance(first, str):
@@ -128,25 +172,264 @@ def refuse_texts(X: Any) -> None:
         )
 
 
-def refuse_samples_of_nothing(X: Any) -> None:
-    """Refuse samples that hold no values.
+# ---- arrays
 
-    Parameters
-    ----------
-    X : array
-        The samples.
 
-    Raises
-    ------
-    ValueError
-        If an axis has length 0.
-
-    Examples
-    --------
-    >>> refuse_samples_of_nothing(np.eye(2))
-    """
-    if 0 in X.shape:
+def _validated(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    fitted: FittedData | None,
+    *,
+    predicts: bool = False,
+) -> Any:
+    _refuse_shapes(X)
+    shape = fitted.shape if fitted else None
+    X = pad_signals(X, least_length=shape[-1] if shape and len(shape) == 3 else 0)
+    validated = validate_data(
+        estimator,
+        X,
+        y,
+        reset=fitted is None and not predicts,
+        accept_sparse="csr",
+        dtype="numeric",
+        allow_nd=True,
+        ensure_all_finite=not has_short_signals(X),
+    )
+    rows = validated[0] if isinstance(validated, tuple) else validated
+    if 0 in rows.shape:
         raise ValueError(
-            f"Found array of shape {X.shape}, whose samples hold no values. Each axis "
+            f"Found array of shape {rows.shape}, whose samples hold no values. Each axis "
             "needs a minimum of 1."
         )
+    return validated
+
+
+def _refuse_shapes(X: Any) -> None:
+    """Refuse what scikit-learn would refuse in words about something else."""
+    if sparse.issparse(X) and X.ndim != 2:
+        raise ValueError(
+            f"A sparse X must have two axes, got shape {X.shape}. "
+            "Pass X.reshape(1, -1) for one sample, X.reshape(-1, 1) for one column."
+        )
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        _refuse_columns_without_numbers(X)
+
+
+def _refuse_columns_without_numbers(X: Any) -> None:
+    kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+    if all(kind in "biuf" for kind in kinds):
+        return
+    values = [np.asarray(X[[name]])[:, 0] for name in dict.fromkeys(X.columns)]
+    vectors = [
+        name
+        for name, column in zip(dict.fromkeys(X.columns), values, strict=True)
+        if column.dtype == object and len(column) and np.ndim(column[0]) > 0
+    ]
+    if vectors:
+        raise ValueError(
+            f"X holds a vector in each row of the columns {vectors}. Make an array of "
+            f"them: np.stack(X[{vectors[0]!r}])."
+        )
+    wrong = [
+        name
+        for name, column in zip(dict.fromkeys(X.columns), values, strict=True)
+        if not _are_numbers(column)
+    ]
+    if wrong:
+        raise ValueError(
+            f"X holds strings, categories or dates in the columns {wrong}. Turn them "
+            "into numbers before the net, such as by make_column_transformer(("
+            f"OneHotEncoder(handle_unknown='ignore'), {wrong}), "
+            "remainder='passthrough')."
+        )
+
+
+def _are_numbers(column: NDArray[Any]) -> bool:
+    if column.dtype.kind in "mM":
+        return False
+    try:
+        column.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _forget_columns(estimator: Any, fitted: FittedData | None) -> None:
+    """Drop what an earlier fit to arrays has said of its columns."""
+    if fitted is None:
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(name, None)
+
+
+def _learn_offset(arrays: Any) -> Any:
+    if is_dict(arrays):
+        offsets = {name: _learn_offset(part) for name, part in arrays.items()}
+        return offsets if any(v is not None for v in offsets.values()) else None
+    return learn_offset(arrays) if isinstance(arrays, np.ndarray) else None
+
+
+def _cast(arrays: Any, offset: Any) -> Any:
+    """Cast floats to float32; integers stay, since they may be token ids."""
+    if is_dict(arrays):
+        offset = offset or {}
+        return {name: _cast(part, offset.get(name)) for name, part in arrays.items()}
+    if sparse.issparse(arrays):
+        return arrays.astype(np.float32)
+    if offset is None and arrays.dtype.kind in "iu":
+        return arrays.astype(np.int64) if arrays.dtype.kind == "u" else arrays
+    return to_float32(arrays, offset)
+
+
+def _largest_id(arrays: Any) -> int | None:
+    if not isinstance(arrays, np.ndarray) or arrays.dtype.kind not in "iu":
+        return None
+    return int(arrays.max()) if arrays.min() >= 0 else None
+
+
+# ---- dicts of arrays
+
+
+def _arrays_of_dict(X: Mapping[str, Any], fitted: FittedData | None) -> dict[str, Any]:
+    if not X:
+        raise ValueError("X is an empty dict. Pass an array for each input.")
+    if fitted is not None and fitted.inputs is not None:
+        _require_same_inputs(X, fitted.inputs)
+    arrays = {name: _array_of(name, value) for name, value in X.items()}
+    check_consistent_length(*arrays.values())
+    return arrays
+
+
+def _require_same_inputs(X: Mapping[str, Any], inputs: tuple[str, ...]) -> None:
+    missing = [name for name in inputs if name not in X]
+    new = [name for name in X if name not in inputs]
+    if missing or new:
+        raise ValueError(
+            f"X must hold the inputs of fit, {list(inputs)}: missing {missing}, "
+            f"unknown {new}."
+        )
+
+
+def _array_of(name: str, value: Any) -> Any:
+    # Missing values are the business of whoever wrote a module for a dict.
+    array = check_array(
+        _as_array(value),
+        accept_sparse="csr",
+        dtype=None,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        input_name=f"X[{name!r}]",
+    )
+    if array.dtype == object:
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X[{name!r}] must hold numbers, got dtype {array.dtype}. Encode it first."
+        )
+    return array
+
+
+def _labels_beside_a_dict(arrays: dict[str, Any], y: Any) -> NDArray[Any]:
+    if y is None:
+        raise ValueError(
+            "requires y to be passed, but the target y is None: fit(X, y)."
+        )
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(*arrays.values(), y)
+    return y
+
+
+# ---- weights and labels
+
+
+def _relative_weights(
+    sample_weight: Any, X: Any
+) -> tuple[NDArray[np.float64] | None, float]:
+    """Divide weights by their mean: only their ratios count."""
+    if sample_weight is None:
+        return None, 1.0
+    rows = next(iter(X.values())) if is_dict(X) else X
+    weight = _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+    )
+    largest = float(weight.max())
+    if largest == 0:
+        return weight, 1.0
+    relative = weight / largest  # so that no sum overflows
+    mean = float(relative.mean())
+    if relative.min() == 1.0:
+        return None, largest
+    return relative / mean, mean * largest
+
+
+def _encoded(
+    estimator: Any,
+    y: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    fitted: FittedData | None,
+    classes: Any,
+) -> tuple[BinaryLabels, NDArray[np.float32]]:
+    counted = slice(None) if weight is None else weight > 0
+    labels = _labels(estimator, y[counted], fitted, classes)
+    target = np.zeros(len(y), dtype=np.float32)
+    target[counted] = labels.encode(y[counted])
+    return labels, target
+
+
+def _labels(
+    estimator: Any, y: Any, fitted: FittedData | None, classes: Any
+) -> BinaryLabels:
+    if fitted is not None:
+        if classes is not None:
+            fitted.labels.require_same(classes)
+        return fitted.labels
+    if y is None and classes is None:
+        pos_label = estimator.pos_label
+        return CODES if pos_label is None else find_labels(CODES.classes, pos_label)
+    known = y if classes is None else np.asarray(classes)
+    return find_labels(known, estimator.pos_label)
+
+
+# ---- torch Datasets
+
+
+def _admit_dataset(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    fitted: FittedData | None,
+    classes: Any,
+) -> Samples:
+    if sample_weight is not None:
+        raise ValueError(
+            f"sample_weight works for arrays and dicts of them, but X is a "
+            f"{type(X).__name__}. Repeat or resample its rows instead."
+        )
+    if y is not None:
+        y = column_or_1d(_as_array(y), warn=True)
+        if not isinstance(X, IterableDataset) and hasattr(X, "__len__"):
+            require_same_length(y, len(X))
+    if len_or_none(X) == 0:
+        raise ValueError(f"X is a {type(X).__name__} without samples.")
+    labels = _labels(estimator, y, fitted, classes)
+    _forget_columns(estimator, fitted)
+    target = None if y is None else labels.encode(y)
+    return Samples(encode(X, labels, y), labels, target, shape=_shape_of_first(X))
+
+
+def len_or_none(X: Any) -> int | None:
+    """Number of samples, where a Dataset knows it."""
+    try:
+        return len(X)
+    except TypeError:
+        return None
+
+
+def _shape_of_first(X: Any) -> tuple[int, ...] | None:
+    if isinstance(X, (IterableDataset, SliceDataset)):
+        sample = X[0] if isinstance(X, SliceDataset) else None
+    else:
+        sample = X[0][0]
+    return (1, *sample.shape) if hasattr(sample, "shape") else None

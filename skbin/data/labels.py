@@ -9,14 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 
 class BinaryLabels(NamedTuple):
-    """The two classes, and which of them is the positive one.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (2,)
-        The labels, sorted.
-    positive_index : {0, 1}
-        Index of the positive class in `classes`.
+    """The two classes, sorted, and which of them is the positive one.
 
     Examples
     --------
@@ -41,18 +34,7 @@ class BinaryLabels(NamedTuple):
         return self.classes.tolist()[self.positive_index]
 
     def require_same(self, classes: ArrayLike) -> None:
-        """Refuse other classes than these.
-
-        Parameters
-        ----------
-        classes : array-like of shape (2,)
-            Labels in any order.
-
-        Raises
-        ------
-        ValueError
-            If they are not those of the first call.
-        """
+        """Raise unless these are the same classes, in any order."""
         if np.array_equal(np.unique(np.asarray(classes)), self.classes):
             return
         raise ValueError(
@@ -61,23 +43,7 @@ class BinaryLabels(NamedTuple):
         )
 
     def encode(self, y: ArrayLike) -> NDArray[np.float32]:
-        """Turn labels into targets.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_samples,)
-            Labels, all of them among the classes.
-
-        Returns
-        -------
-        target : ndarray of float32 of shape (n_samples,)
-            1.0 for the positive class, else 0.0.
-
-        Raises
-        ------
-        ValueError
-            If `y` holds another label.
-        """
+        """Turn labels into targets, 1.0 for the positive class."""
         y = np.asarray(y)
         unknown = np.setdiff1d(y, self.classes)
         if unknown.size:
@@ -88,18 +54,7 @@ class BinaryLabels(NamedTuple):
         return (y == self.positive).astype(np.float32)
 
     def decode(self, is_positive: ArrayLike) -> NDArray[Any]:
-        """Turn decisions into labels.
-
-        Parameters
-        ----------
-        is_positive : array-like of bool of shape (n_samples,)
-            The decisions.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels, of the type that was fitted.
-        """
+        """Turn decisions into labels of the type that was fitted."""
         index = np.where(is_positive, self.positive_index, 1 - self.positive_index)
         return self.classes[index]
 
@@ -108,31 +63,14 @@ CODES = BinaryLabels(np.array([0, 1]), positive_index=1)
 
 
 def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
-    """Read the two classes from the labels.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels.
-    pos_label : object, default=None
-        The positive class. None: the second of the sorted labels.
-
-    Returns
-    -------
-    labels : BinaryLabels
-        Classes and positive class.
-
-    Raises
-    ------
-    ValueError
-        If there are not exactly two classes, if `y` is continuous, or if
-        `pos_label` is none of the classes.
+    """Read the two classes from the labels; the second sorted one is positive by default.
 
     Examples
     --------
     >>> find_labels(np.array(["ok", "fraud", "ok"]), pos_label="fraud").positive_index
     0
     """
+    _refuse_objects(y)
     check_classification_targets(y)
     y_type = type_of_target(y, input_name="y", raise_unknown=True)
     if y_type != "binary":
@@ -150,15 +88,39 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
     return BinaryLabels(classes, _positive_index(classes, pos_label))
 
 
+def _refuse_objects(y: NDArray[Any]) -> None:
+    if y.dtype != object or not len(y):
+        return
+    is_missing = np.array([label is None or label != label for label in y.ravel()])
+    if is_missing.any():
+        raise ValueError(
+            f"y holds no label for {is_missing.sum()} of {len(y)} samples, first "
+            f"y[{is_missing.argmax()}] = {y.ravel()[is_missing.argmax()]!r}. Leave these "
+            "samples out: X[keep], y[keep]."
+        )
+    kinds = sorted({type(label).__name__ for label in y.ravel()})
+    if kinds != ["str"]:
+        raise ValueError(
+            f"Unknown label type: y has dtype object and holds {', '.join(kinds)}. "
+            "Give it a type of its own: y.astype(int) for 0 and 1, or y.astype(str)."
+        )
+
+
 def _positive_index(classes: NDArray[Any], pos_label: Any) -> int:
     if pos_label is None:
         return 1
     (found,) = np.nonzero(classes == pos_label)
     if found.size:
         return int(found[0])
-    raise ValueError(
-        f"pos_label={pos_label!r} is none of the classes {classes.tolist()}."
-    )
+    message = f"pos_label={pos_label!r} is none of the classes {classes.tolist()}."
+    if classes.tolist() == [0, 1]:
+        message += (
+            " Some meta-estimators (cross_val_predict of probabilities, stacking, "
+            "voting, bagging, calibration) number sorted labels 0 and 1 before they "
+            f"fit. Do it yourself, y = (y == {pos_label!r}).astype(int), and leave out "
+            "pos_label: then 1 is positive everywhere."
+        )
+    raise ValueError(message)
 
 
 def warn_if_positive_is_frequent(
@@ -168,32 +130,12 @@ def warn_if_positive_is_frequent(
     *,
     stacklevel: int = 2,
 ) -> None:
-    """Warn where alphabetical order has made the frequent class the positive one.
-
-    Parameters
-    ----------
-    labels : BinaryLabels
-        Classes and positive class, chosen by default.
-    negative_weight, positive_weight : float
-        Sum of the sample weights in each class.
-    stacklevel : int, default=2
-        Of the warning.
-
-    Warns
-    -----
-    UserWarning
-        If the labels are strings and the positive class is the more frequent one.
-
-    Examples
-    --------
-    >>> labels = find_labels(np.array(["spam", "ham"]))
-    >>> warn_if_positive_is_frequent(labels, negative_weight=87, positive_weight=13)
-    """
+    """Warn where alphabetical order has made the frequent class the positive one."""
     if labels.classes.dtype.kind not in "OUST" or positive_weight <= negative_weight:
         return
     warnings.warn(
         f"The positive class is {labels.positive!r}, the second label in alphabetical "
-        "order and the more frequent one. pos_weight, threshold and prior speak of "
+        "order and the more frequent one. pos_weight, threshold and prior refer to "
         f"it. If you look for {labels.negative!r}, pass "
         f"pos_label={labels.negative!r}; else pass pos_label={labels.positive!r} to "
         "silence this warning.",

@@ -1,8 +1,5 @@
-"""Rows that live as tensors on the device, and the batches cut from them."""
+"""Rows that live as tensors on the device: `TensorRows`, and the `Batch` cut from them."""
 
-import math
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,48 +7,48 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from skorch.dataset import Dataset
-from torch.utils.data import DataLoader, IterableDataset, Subset
+from torch.utils.data import Subset
 
 from skbin.machine.devices import has_room_for
 
-# Above this many rows drawn for each row given, integer weights weigh the loss
-# instead: amounts of money are not counts of copies.
-_MOST_COPIES_ON_AVERAGE = 10
 _ROWS_SHOWN, _FEWEST_ROWS_SHOWN = 10_000, 100
 _VALUES_SHOWN = 10_000_000
 _VALUES_HASHED_AT_ONCE = 131_072  # they stay in the caches
 
 
+class Batch(tuple):
+    """Samples and targets, `(X, y)`, as skorch's callbacks know a batch.
+
+    Beside them it holds the weights of the rows, or None, and whether no value is
+    missing, as at the end of a signal.
+    """
+
+    sample_weight: torch.Tensor | None
+    is_whole: bool
+
+    def __new__(
+        cls,
+        X: Any,
+        y: torch.Tensor,
+        sample_weight: torch.Tensor | None = None,
+        is_whole: bool = False,
+    ) -> "Batch":
+        batch = super().__new__(cls, (X, y))
+        batch.sample_weight = sample_weight
+        batch.is_whole = is_whole
+        return batch
+
+
 class TensorRows(Dataset):
-    """Samples in memory: dense ones as a tensor on the device, sparse ones as CSR.
+    """Samples in memory: dense ones as tensors on the device, sparse ones as CSR.
 
     Samples that a GPU has no room for stay in the machine's memory, and their batches
-    are sent one by one, as those of a sparse matrix are.
-
-    Parameters
-    ----------
-    X : ndarray, tensor or CSR matrix of shape (n_samples, ...)
-        The samples. A sparse matrix stays sparse and is made dense batch by batch.
-    y : array-like of shape (n_samples,), default=None
-        Targets 0 and 1.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Positive weights. Whole numbers repeat rows (see `training_order`), others
-        weigh the loss.
-    device : str or torch.device, default=None
-        Where dense batches live.
-    dtype : torch.dtype, default=torch.float32
-        Type of the batches.
-
-    Attributes
-    ----------
-    home : str or torch.device
-        Where the rows are, and where indices of them are looked up.
-    is_whole : bool
-        Whether no value is missing, as at the end of a signal.
+    are sent one by one, as those of a sparse matrix are. Integers become `integers`:
+    int64 where a network takes ids, else float32.
 
     Examples
     --------
-    >>> rows = TensorRows(np.eye(3), y=[0, 0, 1])
+    >>> rows = TensorRows(np.eye(3, dtype=np.float32), y=[0, 0, 1])
     >>> X, y = rows.batch(slice(1, 3))
     >>> y
     tensor([0., 1.])
@@ -64,110 +61,90 @@ class TensorRows(Dataset):
         sample_weight: Any = None,
         *,
         device: Any = None,
-        dtype: torch.dtype | None = torch.float32,
+        integers: torch.dtype = torch.float32,
     ) -> None:
-        self.dtype = dtype
         self.device = device
-        self.shape = tuple(X.shape)
-        self.copies: NDArray[np.int64] | None = None
-        self.sample_weight: torch.Tensor | None = None
-        self.home = "cpu"
-        self.is_whole = True
-        if not sparse.issparse(X):
-            X = _as_tensor(X)
-            if has_room_for(X.nbytes, device):
-                self.home = device
-                X = X.to(device=device, dtype=dtype)
-            self.is_whole = X.dim() != 3 or not bool(torch.isnan(X.sum()))
+        self.integers = integers
+        parts = X if isinstance(X, dict) else {"": X}
+        first = next(iter(parts.values()))
+        self.shape = tuple(first.shape)
+        n_bytes = sum(part.nbytes for part in parts.values() if _is_dense(part))
+        is_sparse = not all(_is_dense(part) for part in parts.values())
+        fits = not is_sparse and has_room_for(n_bytes, device)
+        self.home = device if fits else "cpu"
+        tensors = {name: self._at_home(part) for name, part in parts.items()}
+        self.is_whole = not _may_end_early(first, tensors)
         if y is not None:
-            y = _as_tensor(y).to(device=self.home, dtype=torch.float32)
+            y = as_tensor(y).to(device=self.home, dtype=torch.float32)
+        self.exact_weight: NDArray[np.float64] | None = None
+        self.sample_weight: torch.Tensor | None = None
         if sample_weight is not None:
-            self._set_weight(np.asarray(sample_weight))
-        super().__init__(X, y, length=self.shape[0])
+            self.exact_weight = np.asarray(sample_weight, dtype=np.float64)
+            weight = torch.tensor(self.exact_weight, dtype=torch.float32)
+            self.sample_weight = weight.to(self.home)
+        super().__init__(
+            tensors if isinstance(X, dict) else tensors[""], y, length=self.shape[0]
+        )
 
-    def _set_weight(self, weight: NDArray[Any]) -> None:
-        whole = bool(np.all(weight == np.round(weight)))
-        if whole and weight.sum() <= _MOST_COPIES_ON_AVERAGE * len(weight):
-            self.copies = weight.astype(np.int64)
-            return
-        self.sample_weight = _as_tensor(weight).to(self.home, torch.float32)
+    def _at_home(self, part: Any) -> Any:
+        if not _is_dense(part):
+            return part
+        tensor = as_tensor(part)
+        return tensor.to(device=self.home, dtype=self._dtype_of(tensor))
 
-    def batch(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cut a batch.
+    def _dtype_of(self, tensor: torch.Tensor) -> torch.dtype:
+        if tensor.dtype in (torch.float32, torch.bool):
+            return tensor.dtype
+        return torch.float32 if tensor.is_floating_point() else self.integers
 
-        Parameters
-        ----------
-        index : slice or tensor of int
-            Which rows. A tensor lies at `home`.
+    @property
+    def target(self) -> NDArray[np.float32] | None:
+        """The targets in the machine's memory."""
+        return None if self.y is None else self.y.cpu().numpy()
 
-        Returns
-        -------
-        X : tensor of shape (batch_size, ...)
-            Its attribute ``whole_at_version`` saves a network a look for missing
-            values, for which a GPU is waited for; see `is_known_to_be_whole`.
-        y : tensor of shape (batch_size,)
-            Its attribute ``sample_weight`` holds the rows' weights, or None. Zeros
-            where there are no targets.
-        """
-        X: Any = self._dense(index)
-        X.whole_at_version = _version_of(X) if self.is_whole else None
-        y: Any = torch.zeros(len(X))
+    @property
+    def n_values(self) -> int:
+        """Numbers in a sample, of the first input of a dict."""
+        return int(np.prod(self.shape[1:]))
+
+    def __getitem__(self, i: Any) -> tuple[Any, torch.Tensor]:
+        X, y = self.batch(slice(i, i + 1))
+        X = {k: v[0] for k, v in X.items()} if isinstance(X, dict) else X[0]
+        return X, y[0]
+
+    def batch(self, index: Any) -> Batch:
+        """Cut a batch by a slice, or by a tensor of row numbers that lies at `home`."""
+        X = self.dense(index)
+        first = next(iter(X.values())) if isinstance(X, dict) else X
+        y, weight = torch.zeros(len(first)), None
         if self.y is not None:
-            y = _sent(_take(self.y, index), self.device)
-        y.sample_weight = None
+            y = to_device(take(self.y, index), self.device)
         if self.sample_weight is not None:
-            y.sample_weight = _sent(_take(self.sample_weight, index), self.device)
-        return X, y
+            weight = to_device(take(self.sample_weight, index), self.device)
+        return Batch(X, y, weight, self.is_whole)
 
-    def _dense(self, index: Any) -> torch.Tensor:
-        if isinstance(self.X, torch.Tensor):
-            return _sent(_take(self.X, index), self.device, self.dtype)
-        rows = index if isinstance(index, slice) else index.numpy()
-        dense = torch.from_numpy(self.X[rows].toarray())
-        return _sent(dense, self.device, self.dtype)
+    def dense(self, index: Any) -> Any:
+        """Cut the samples of a batch."""
+        if isinstance(self.X, dict):
+            return {name: self._dense(part, index) for name, part in self.X.items()}
+        return self._dense(self.X, index)
 
-    def training_order(self, *, keep_order: bool) -> NDArray[np.int64] | None:
-        """Row numbers to train on, a row of integer weight k standing k times.
-
-        Parameters
-        ----------
-        keep_order : bool
-            True: as the rows were given. False: in an order that only depends on
-            what the rows hold. Then a seeded shuffle of it draws the same batches
-            however the rows were arranged, repeated or weighted.
-
-        Returns
-        -------
-        index : ndarray of int or None
-            None if it would be 0, 1, 2, ...
-        """
-        if keep_order:
-            order = None if self.copies is None else np.arange(len(self))
-        else:
-            order = self._order_by_content()
-        if order is None or self.copies is None:
-            return order
-        return np.repeat(order, self.copies[order])
-
-    def _order_by_content(self) -> NDArray[np.int64]:
-        keys = self.row_keys()
-        if self.sample_weight is None:
-            return np.argsort(keys)
-        return np.lexsort((self.sample_weight.cpu().numpy(), keys))
+    def _dense(self, part: Any, index: Any) -> torch.Tensor:
+        if isinstance(part, torch.Tensor):
+            return to_device(take(part, index), self.device)
+        rows = index if isinstance(index, slice) else index.cpu().numpy()
+        return to_device(torch.from_numpy(part[rows].toarray()), self.device)
 
     def row_keys(self) -> NDArray[np.int64]:
-        """Hash each row, target included.
+        """Hash each row, target included: equal for equal rows, 0.0 and -0.0 alike.
 
-        Returns
-        -------
-        keys : ndarray of int64 of shape (n_samples,)
-            Equal for equal rows; different ones collide about once in 2**60 pairs.
+        Different rows collide about once in 2**60 pairs.
         """
-        n_columns = int(np.prod(self.shape[1:]))
         generator = torch.Generator().manual_seed(0)
-        factors = torch.randint(2**62, (n_columns + 1,), generator=generator)
+        n_columns = sum(part.shape[1] for part in self._columns(slice(0, 1)))
+        factors = torch.randint(2**62, (n_columns,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
-        n_rows = max(_VALUES_HASHED_AT_ONCE // max(n_columns, 1), 1)
+        n_rows = max(_VALUES_HASHED_AT_ONCE // n_columns, 1)
         # Small results kept between large temporary arrays would leave holes in memory.
         keys = torch.empty(len(self), dtype=torch.int64, device=self.device)
         for start in range(0, len(self), n_rows):
@@ -176,55 +153,45 @@ class TensorRows(Dataset):
         return keys.cpu().numpy()
 
     def _columns(self, index: slice) -> list[torch.Tensor]:
-        X = self._dense(index).flatten(1)
-        return [X] if self.y is None else [X, self.y[index].to(X.device).unsqueeze(1)]
+        X, y = self.batch(index)
+        parts = list(X.values()) if isinstance(X, dict) else [X]
+        columns = [part.reshape(len(part), -1) for part in parts]
+        return [*columns, y.to(columns[0].device).unsqueeze(1)]
 
 
-def _sent(
-    batch: torch.Tensor, device: Any, dtype: torch.dtype | None = None
-) -> torch.Tensor:
-    """Bring a batch to the device; from pinned memory nobody waits for it."""
-    on_gpu = device is not None and torch.device(device).type == "cuda"
-    if on_gpu and not batch.is_cuda:
-        batch = batch.pin_memory()
-    return batch.to(device=device, dtype=dtype, non_blocking=True)
+def _is_dense(part: Any) -> bool:
+    return not sparse.issparse(part)
 
 
-def _take(values: torch.Tensor, index: Any) -> torch.Tensor:
-    if isinstance(index, slice):
-        return values[index].clone()  # a module may work in place, on a user's array
-    return values.index_select(0, index)  # several times faster than values[index]
+def _may_end_early(first: Any, tensors: dict[str, Any]) -> bool:
+    if len(first.shape) != 3 or not _is_dense(first):
+        return False
+    return bool(torch.isnan(next(iter(tensors.values())).sum()))
 
 
-def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tensor:
-    keys = torch.zeros(len(columns[0]), dtype=torch.int64, device=factors.device)
-    start = 0
-    for column in columns:
-        if column.dtype == torch.float32:
-            column = column.contiguous().view(torch.int32)
-        bits = column.to(torch.int64)
-        bits = bits ^ (bits >> 16)  # short numbers have no low bits as float32
-        keys += (bits * factors[start : start + column.shape[1]]).sum(dim=1)
-        start += column.shape[1]
-    return keys
-
-
-def _as_tensor(values: Any) -> torch.Tensor:
+def as_tensor(values: Any) -> torch.Tensor:
+    """Share the memory of an array with torch, or copy it where torch cannot."""
     if isinstance(values, torch.Tensor):
         return values
     array = np.asarray(values)
-    return torch.from_numpy(array if array.flags.writeable else _lent(array))
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    view = array if array.flags.writeable else _writable_view(array)
+    try:
+        return torch.from_numpy(view)
+    except ValueError:  # steps backwards, or not in whole numbers
+        return torch.from_numpy(array.copy())
 
 
-def _lent(array: NDArray[Any]) -> NDArray[Any]:
+def _writable_view(array: NDArray[Any]) -> NDArray[Any]:
     """View read-only memory, a file mapped into it perhaps, as torch wants to see it.
 
     torch warns of arrays that it could change. Batches are copies, so it does not.
     """
-    return np.asarray(_Lent(array))
+    return np.asarray(_Writable(array))
 
 
-class _Lent:
+class _Writable:
     def __init__(self, array: NDArray[Any]) -> None:
         address, _ = array.__array_interface__["data"]
         is_read_only = False
@@ -235,221 +202,79 @@ class _Lent:
         }
 
 
-class TensorBatches:
-    """Iterate over batches that are sliced from `TensorRows`, never row by row.
-
-    Parameters
-    ----------
-    dataset : TensorRows, or nested torch.utils.data.Subset of one
-        The rows.
-    batch_size : int
-        Rows for each batch. A last batch of one row joins the one before it,
-        because batch normalization has no variance of one row.
-    shuffle : bool, default=False
-        Draw a new order for each pass, from torch's generator.
-
-    Attributes
-    ----------
-    part : int, default=0
-        Which of the parts of each pass to go through.
-    n_parts : int, default=1
-        Parts of equal length, for processes that train together. Some rows come twice
-        where the number of rows asks for it.
-
-    Examples
-    --------
-    >>> rows = TensorRows(np.zeros((7, 2)), y=np.zeros(7))
-    >>> [len(y) for _, y in TensorBatches(rows, batch_size=3)]
-    [3, 4]
-    """
-
-    part = 0
-    n_parts = 1
-
-    def __init__(self, dataset: Any, batch_size: int, shuffle: bool = False) -> None:
-        self.rows, self.index = _resolve(dataset)
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.n_samples = len(dataset)
-
-    def __len__(self) -> int:
-        return len(self._bounds()) - 1
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        index = self._part_of(self._order())
-        bounds = self._bounds()
-        for start, stop in pairwise(bounds):
-            part = slice(start, stop)
-            yield self.rows.batch(part if index is None else index[part])
-
-    def _part_of(self, order: torch.Tensor | None) -> torch.Tensor | None:
-        if self.n_parts == 1:
-            return order
-        if order is None:
-            order = torch.arange(self.n_samples, device=self.rows.home)
-        missing = -len(order) % self.n_parts
-        again = torch.arange(missing) % len(order)  # there may be more parts than rows
-        return torch.cat([order, order[again]])[self.part :: self.n_parts]
-
-    def _bounds(self) -> list[int]:
-        n_samples = math.ceil(self.n_samples / self.n_parts)
-        bounds = [*range(0, n_samples, self.batch_size), n_samples]
-        if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1 < self.batch_size:
-            del bounds[-2]
-        return bounds
-
-    def _order(self) -> torch.Tensor | None:
-        if not self.shuffle:
-            return self.index
-        permutation = torch.randperm(self.n_samples).to(self.rows.home)
-        return permutation if self.index is None else self.index[permutation]
+def to_device(batch: torch.Tensor, device: Any) -> torch.Tensor:
+    """Bring a batch to the device; from pinned memory Python does not wait for it."""
+    on_gpu = device is not None and torch.device(device).type == "cuda"
+    if on_gpu and not batch.is_cuda:
+        batch = batch.pin_memory()
+    return batch.to(device=device, non_blocking=True)
 
 
-def _resolve(dataset: Any) -> tuple[TensorRows, torch.Tensor | None]:
+def take(values: torch.Tensor, index: Any) -> torch.Tensor:
+    """Copy rows: a module may work in place, on a user's array."""
+    if isinstance(index, slice):
+        return values[index].clone()
+    return values.index_select(0, index)  # several times faster than values[index]
+
+
+def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tensor:
+    keys = torch.zeros(len(columns[0]), dtype=torch.int64, device=factors.device)
+    start = 0
+    for column in columns:
+        if column.dtype == torch.float32:
+            column = (column + 0.0).view(torch.int32)  # -0.0 becomes 0.0
+        bits = column.to(torch.int64)
+        bits = bits ^ (bits >> 16)  # short numbers have no low bits as float32
+        keys += (bits * factors[start : start + column.shape[1]]).sum(dim=1)
+        start += column.shape[1]
+    return keys
+
+
+# ---- rows behind torch's subsets
+
+
+def resolve(dataset: Any) -> tuple[Any, NDArray[Any] | None]:
+    """Give the dataset behind nested subsets, and which of its rows they hold."""
     index: NDArray[Any] | None = None
     while isinstance(dataset, Subset):
         inner = np.asarray(dataset.indices)
         index = inner if index is None else inner[index]
         dataset = dataset.dataset
-    if index is None:
-        return dataset, None
-    return dataset, torch.from_numpy(np.asarray(index)).to(dataset.home)
+    return dataset, index
 
 
-def _version_of(X: torch.Tensor) -> int | None:
-    return None if X.is_inference() else X._version
+def is_in_memory(dataset: Any) -> bool:
+    """Whether batches of a dataset can be cut from `TensorRows`."""
+    return isinstance(resolve(dataset)[0], TensorRows)
 
 
-def is_known_to_be_whole(X: torch.Tensor) -> bool:
-    """Whether no value of a batch is missing, without a look at the values.
-
-    Parameters
-    ----------
-    X : tensor
-        A batch.
-
-    Returns
-    -------
-    is_known_to_be_whole : bool
-        False where nothing is known: of tensors that `TensorRows` has not cut, or that
-        have been written to since.
-
-    Examples
-    --------
-    >>> X, _ = TensorRows(np.zeros((2, 1, 3))).batch(slice(0, 2))
-    >>> is_known_to_be_whole(X), is_known_to_be_whole(X.mul_(2))
-    (True, False)
-    """
-    version = getattr(X, "whole_at_version", None)
-    return version is not None and version == _version_of(X)
+def weights_of(dataset: Any) -> NDArray[np.float64] | None:
+    """Weights of the rows of a dataset, None where all count alike."""
+    root, index = resolve(dataset)
+    weight = getattr(root, "exact_weight", None)
+    return weight if weight is None or index is None else weight[index]
 
 
-def lives_in_memory(dataset: Any) -> bool:
-    """Whether batches of `dataset` can be sliced from tensors.
-
-    Parameters
-    ----------
-    dataset : torch Dataset
-        Any.
-
-    Returns
-    -------
-    lives_in_memory : bool
-        True for `TensorRows` and subsets of them.
-
-    Examples
-    --------
-    >>> lives_in_memory(TensorRows(np.eye(2)))
-    True
-    """
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    return isinstance(dataset, TensorRows)
-
-
-def comes_from_tensor_rows(batch: Any) -> bool:
-    """Whether a batch was cut from `TensorRows`.
-
-    Parameters
-    ----------
-    batch : pair
-        Samples and targets.
-
-    Returns
-    -------
-    comes_from_tensor_rows : bool
-
-    Examples
-    --------
-    >>> rows = TensorRows(np.eye(2))
-    >>> comes_from_tensor_rows(rows.batch(slice(0, 1)))
-    True
-    """
-    return hasattr(batch[1], "sample_weight")
+def targets_of(dataset: Any) -> NDArray[Any] | None:
+    """Targets 0.0 and 1.0 of a dataset, None where they are not known before."""
+    root, index = resolve(dataset)
+    target = getattr(root, "target", None)
+    return target if target is None or index is None else target[index]
 
 
 def some_rows(dataset: Any) -> Any:
     """Enough samples to tell how the data are distributed, evenly spread.
 
-    Parameters
-    ----------
-    dataset : torch Dataset
-        The samples.
-
-    Returns
-    -------
-    rows : torch.utils.data.Subset
-        Not more than there are.
-
     Examples
     --------
-    >>> len(some_rows(TensorRows(np.zeros((50_000, 2)))))
+    >>> len(some_rows(TensorRows(np.zeros((50_000, 2), np.float32))))
     10000
     """
-    n_values = max(_values_per_row(dataset), 1)
-    n = max(_VALUES_SHOWN // n_values, _FEWEST_ROWS_SHOWN)
+    root, _ = resolve(dataset)
+    if isinstance(root, TensorRows):
+        n_values = root.n_values
+    else:
+        n_values = int(np.prod(getattr(dataset[0][0], "shape", ())))
+    n = max(_VALUES_SHOWN // max(n_values, 1), _FEWEST_ROWS_SHOWN)
     n = min(len(dataset), _ROWS_SHOWN, n)
     return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
-
-
-def _values_per_row(dataset: Any) -> int:
-    if lives_in_memory(dataset):
-        rows, _ = _resolve(dataset)
-        return int(np.prod(rows.shape[1:]))
-    return int(np.prod(getattr(dataset[0][0], "shape", ())))
-
-
-def iterate_batches(
-    dataset: Any, batch_size: int, shuffle: bool = False, **kwargs: Any
-) -> TensorBatches | DataLoader:
-    """Batches of any dataset: sliced if it lives in memory, else by a DataLoader.
-
-    Parameters
-    ----------
-    dataset : torch Dataset
-        The samples.
-    batch_size : int
-        Rows for each batch.
-    shuffle : bool, default=False
-        Draw a new order for each pass. Ignored for an ``IterableDataset``, which
-        has no order to change.
-    **kwargs : dict
-        Further parameters of :class:`torch.utils.data.DataLoader`. With any of
-        them a DataLoader is used.
-
-    Returns
-    -------
-    batches : TensorBatches or torch.utils.data.DataLoader
-
-    Examples
-    --------
-    >>> type(iterate_batches(TensorRows(np.eye(2)), batch_size=2)).__name__
-    'TensorBatches'
-    """
-    if lives_in_memory(dataset) and not kwargs:
-        return TensorBatches(dataset, batch_size=batch_size, shuffle=shuffle)
-    if "batch_sampler" in kwargs:
-        return DataLoader(dataset, **kwargs)
-    if isinstance(dataset, IterableDataset) or "sampler" in kwargs:
-        shuffle = False
-    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, **kwargs)

@@ -1,106 +1,124 @@
-"""Signals of unequal lengths: one array, NaN where a signal has ended."""
+"""Signals as people have them: one array, NaN where a signal has ended."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.utils import to_numpy
 
 
 def pad_signals(X: Any, least_length: int = 0) -> Any:
-    """Put signals of unequal lengths into one array.
+    """Put a list of signals, or a masked array, into one array; leave all else alone.
 
-    Parameters
-    ----------
-    X : list or object array of arrays of shape (n_channels, length), masked array of \
-shape (n_samples, n_channels, length), or anything else
-        Each signal has a length of its own; of a masked array what is masked.
-    least_length : int, default=0
-        Pad lists at least to this length.
-
-    Returns
-    -------
-    X : ndarray of float32 of shape (n_samples, n_channels, longest)
-        NaN after each signal's end. What is neither a list of signals nor masked comes
-        back as it was given.
-
-    Raises
-    ------
-    ValueError
-        If signals differ in their number of channels, or hold no real numbers.
+    A signal is an array of shape (n_channels, length), a DataFrame of shape (length,
+    n_channels), or a series of one channel. NaN stands after each signal's end.
 
     Examples
     --------
     >>> pad_signals([np.array([[1.0, 2.0, 3.0]]), np.array([[4.0]])])
     array([[[ 1.,  2.,  3.]],
     <BLANKLINE>
-           [[ 4., nan, nan]]], dtype=float32)
+           [[ 4., nan, nan]]])
     """
     if isinstance(X, np.ma.MaskedArray):
-        return _as_float32(X, name="X") if np.ma.is_masked(X) else X.data
-    if not _is_list_of_signals(X):
+        return (
+            np.ma.filled(_real(X, name="X"), np.nan) if np.ma.is_masked(X) else X.data
+        )
+    if not _is_list(X):
         return X
-    n_channels = X[0].shape[0]
-    for place, signal in enumerate(X):
+    if not _are_signals(X):
+        return np.stack(list(X)) if getattr(X, "dtype", None) == object else X
+    signals = [_as_signal(signal, name=f"X[{place}]") for place, signal in enumerate(X)]
+    n_channels = signals[0].shape[0]
+    for place, signal in enumerate(signals):
         if signal.shape[0] != n_channels:
             raise ValueError(
                 "Signals must have the same number of channels: X[0] has shape "
-                f"{tuple(X[0].shape)}, but X[{place}] has {tuple(signal.shape)}. Give "
-                "each as (n_channels, length)."
+                f"{signals[0].shape}, but X[{place}] has {signal.shape}. Give each as "
+                "(n_channels, length)."
             )
-    longest = max(least_length, *(signal.shape[1] for signal in X))
-    padded = np.full((len(X), n_channels, longest), np.nan, dtype=np.float32)
-    for place, signal in enumerate(X):
-        values = _as_float32(signal, name=f"X[{place}]")
-        padded[place, :, : values.shape[1]] = values
+    longest = max(least_length, *(signal.shape[1] for signal in signals))
+    dtype = np.result_type(np.float32, *{signal.dtype for signal in signals})
+    padded = np.full((len(signals), n_channels, longest), np.nan, dtype=dtype)
+    for row, signal in zip(padded, signals, strict=True):
+        row[:, : signal.shape[1]] = signal
     return padded
 
 
-def _as_float32(signal: Any, name: str) -> NDArray[np.float32]:
-    """Turn real numbers into float32, NaN where they are masked."""
+def _is_list(X: Any) -> bool:
+    """Whether X is a list, or an array or Series of objects, with sequences in it."""
+    is_of_objects = getattr(X, "ndim", 0) == 1 and getattr(X, "dtype", None) == object
+    if not isinstance(X, (list, tuple)) and not is_of_objects:
+        return False
+    return len(X) > 0 and all(_is_sequence(part) for part in X)
+
+
+def _is_sequence(part: Any) -> bool:
+    return isinstance(part, Sequence) or getattr(part, "ndim", 0) > 0
+
+
+def _are_signals(X: Any) -> bool:
+    """Whether parts are tables of time, or series that differ in length."""
+    first = next(iter(X))
+    if getattr(first, "ndim", 0) == 2:
+        return True
+    if getattr(first, "ndim", 1) > 2:
+        return False
+    if len({len(part) for part in X}) > 1:
+        return True
+    return isinstance(first, Sequence) and _is_ragged(X)
+
+
+def _is_ragged(X: Any) -> bool:
+    """Whether lists of channels, equal in number, differ in length."""
+    lengths = {
+        len(channel) if _is_sequence(channel) else 1
+        for signal in X
+        if not isinstance(signal, str)
+        for channel in signal
+    }
+    return len(lengths) > 1
+
+
+def _as_signal(signal: Any, name: str) -> NDArray[Any]:
+    """Turn one signal into real numbers of shape (n_channels, length)."""
     if isinstance(signal, torch.Tensor):
-        signal = to_numpy(signal)
-    values = np.asanyarray(signal)
+        signal = signal.detach().cpu().float().numpy()
+    is_frame = hasattr(signal, "columns")
+    try:
+        values = np.asanyarray(signal)
+    except ValueError as error:
+        raise ValueError(
+            f"The channels of {name} differ in length: a signal's channels end together."
+        ) from error
+    values = np.ma.filled(_real(values, name), np.nan)
+    if values.ndim == 1:
+        return values[np.newaxis]
+    if values.ndim != 2:
+        raise ValueError(
+            f"Each signal has the shape (n_channels, length), or (length,) for one "
+            f"channel, but {name} has {values.shape}."
+        )
+    return values.T if is_frame else values
+
+
+def _real(values: Any, name: str) -> Any:
     if values.dtype.kind not in "biuf":
         raise ValueError(
             f"Signals must be real numbers, but {name} has dtype {values.dtype}. Give "
             "the real and imaginary parts of complex numbers as channels, times as "
             "seconds since a start, and all else as float."
         )
-    with np.errstate(over="ignore"):  # infinity is refused with the rest of it
-        return np.ma.filled(values.astype(np.float32, copy=False), np.nan)
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def _is_list_of_signals(X: Any) -> bool:
-    if isinstance(X, np.ndarray) and X.dtype != object:
-        return False
-    if not isinstance(X, (list, tuple, np.ndarray)) or not len(X):
-        return False
-    return all(getattr(signal, "ndim", 0) == 2 for signal in X)
-
-
-def end_early(X: Any) -> bool:
+def has_short_signals(X: Any) -> bool:
     """Whether an array holds signals of which some end before the last step.
-
-    Parameters
-    ----------
-    X : ndarray or anything else
-        The samples.
-
-    Returns
-    -------
-    end_early : bool
-        False for what is no array of three dimensions.
-
-    Raises
-    ------
-    ValueError
-        If NaN stands before the end of a signal, or a signal has no values.
 
     Examples
     --------
-    >>> end_early(np.array([[[1.0, 2.0, 3.0]], [[4.0, np.nan, np.nan]]]))
+    >>> has_short_signals(np.array([[[1.0, 2.0, 3.0]], [[4.0, np.nan, np.nan]]]))
     True
     """
     if not isinstance(X, np.ndarray) or X.ndim != 3 or X.dtype.kind != "f":
@@ -129,32 +147,4 @@ def _refuse_gaps(is_missing: NDArray[np.bool_]) -> None:
         f"Input X contains NaN before the end of a signal, first in X[{first}]. NaN in "
         "all channels marks the steps after a signal's end, and each signal needs one "
         "step. Fill gaps with values before."
-    )
-
-
-def refuse_unequal_lengths(module: Any) -> None:
-    """Refuse a module that does not know where a signal ends.
-
-    Parameters
-    ----------
-    module : torch.nn.Module class or instance, or callable
-        With ``takes_unequal_lengths = True`` it takes NaN for the end of a signal.
-
-    Raises
-    ------
-    ValueError
-        If it has no such attribute.
-
-    Examples
-    --------
-    >>> from skbin import ConvNet
-    >>> refuse_unequal_lengths(ConvNet)
-    """
-    if getattr(module, "takes_unequal_lengths", False):
-        return
-    name = getattr(module, "__name__", type(module).__name__)
-    raise ValueError(
-        f"X holds signals of unequal lengths, which {name} does not take. Use ConvNet; "
-        "or bring the signals to one length; or give the module an attribute "
-        "takes_unequal_lengths = True and let it read NaN as the end of a signal."
     )

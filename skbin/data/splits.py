@@ -1,4 +1,4 @@
-"""The internal validation split, when it may choose the rows by itself."""
+"""Which rows are held out inside of training, and which are trained on."""
 
 import copy
 from typing import Any
@@ -8,80 +8,76 @@ from numpy.typing import NDArray
 from skorch.dataset import ValidSplit
 from torch.utils.data import Subset
 
-from skbin.data.rows import TensorRows
+from skbin.data.rows import TensorRows, resolve
 
 
-def chooses_rows_freely(train_split: Any) -> bool:
-    """Whether `train_split` asks for a share of the rows, not for certain rows.
+def split_rows(
+    train_split: Any,
+    rows: TensorRows,
+    target: NDArray[Any] | None,
+    *,
+    random_state: int | None = None,
+    **split_params: Any,
+) -> tuple[Any, Any]:
+    """Split rows in the user's order, then leave out those of weight zero.
 
-    Parameters
-    ----------
-    train_split : None, False or callable
-        The parameter of the estimator.
-
-    Returns
-    -------
-    free : bool
-        True without a split and for a ``ValidSplit`` by number.
-
-    Examples
-    --------
-    >>> chooses_rows_freely(ValidSplit(0.2, stratified=True))
-    True
+    The second part is None without `train_split`.
     """
     if not train_split:
-        return True
+        return _without_zero_weights(rows), None
+    if chooses_freely(train_split) and not split_params:
+        return hold_out(train_split, rows, random_state=random_state)
+    train, valid = train_split(rows, target, **split_params)
+    return _without_zero_weights(train), _without_zero_weights(valid)
+
+
+def _without_zero_weights(dataset: Any) -> Any:
+    root, index = resolve(dataset)
+    if not isinstance(root, TensorRows) or root.exact_weight is None:
+        return dataset
+    counts = root.exact_weight > 0
+    if counts.all():
+        return dataset
+    index = np.arange(len(root)) if index is None else index
+    return Subset(root, index[counts[index]])  # type: ignore[arg-type]
+
+
+def chooses_freely(train_split: Any) -> bool:
+    """Whether `train_split` asks for a share of the rows, not for certain rows."""
     return type(train_split) is ValidSplit and (
         train_split.cv is None or isinstance(train_split.cv, (int, float))
     )
 
 
 def hold_out(
-    train_split: ValidSplit,
-    rows: TensorRows,
-    order: Any,
-    *,
-    random_state: int | None = None,
+    train_split: ValidSplit, rows: TensorRows, *, random_state: int | None = None
 ) -> tuple[Subset, Subset]:
     """Split off the validation rows, copies of a row staying on one side.
 
     A row that was oversampled into both sides would be validated on what it was
     trained on. Only if a class has too few distinct rows to split, copies are split.
 
-    Parameters
-    ----------
-    train_split : skorch.dataset.ValidSplit
-        Split by number of folds or by share.
-    rows : TensorRows
-        The rows, with targets.
-    order : ndarray of int of shape (n_drawn,)
-        Row numbers, copies repeated.
-    random_state : int or None, default=None
-        Seed of a split by share which has none of its own.
-
-    Returns
-    -------
-    train, valid : torch.utils.data.Subset
-        Of `rows`.
-
     Examples
     --------
-    >>> rows = TensorRows(np.arange(20).reshape(10, 2), y=[0, 1] * 5)
-    >>> train, valid = hold_out(ValidSplit(5, stratified=True), rows, np.arange(10))
+    >>> X = np.arange(20, dtype=np.float32).reshape(10, 2)
+    >>> rows = TensorRows(X, y=[0, 1] * 5)
+    >>> train, valid = hold_out(ValidSplit(5, stratified=True), rows)
     >>> len(train), len(valid)
     (8, 2)
     """
-    y = rows.y.cpu().numpy()
+    _, index = resolve(_without_zero_weights(rows))
+    index = np.arange(len(rows)) if index is None else index
+    y: Any = rows.target
     _, first, group = np.unique(
-        rows.row_keys()[order], return_index=True, return_inverse=True
+        rows.row_keys()[index], return_index=True, return_inverse=True
     )
-    counts = np.bincount(y[order][first].astype(int), minlength=2)
+    counts = np.bincount(y[index][first].astype(int), minlength=2)
     if not _can_split(train_split.cv, counts):
-        first = group = np.arange(len(order))
+        first = group = np.arange(len(index))
     split = _seeded(train_split, random_state)
-    _, valid = split(Subset(rows, order[first]), y[order][first])
+    _, valid = split(Subset(rows, index[first]), y[index][first])  # type: ignore[arg-type]
     is_valid = np.isin(group, valid.indices)
-    return Subset(rows, order[~is_valid]), Subset(rows, order[is_valid])
+    return Subset(rows, index[~is_valid]), Subset(rows, index[is_valid])  # type: ignore[arg-type]
 
 
 def _can_split(cv: int | float | None, counts: NDArray[np.int64]) -> bool:

@@ -1,5 +1,7 @@
 """From raw strings to padded token ids: `TokenEncoder`."""
 
+import copy
+import math
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, ClassVar
@@ -15,44 +17,58 @@ PADDING = 0
 UNKNOWN = 1
 _FIRST_TOKEN = 2
 _ANY_WORD = r"(?u)\b\w+\b"
+# Without max_length the ids of a data set take up at most this many times the memory
+# that they would take up without padding, or this many columns. The longest of a few
+# thousand messages, questions or news items has 4 to 18 times the mean length.
+_MOST_TIMES_THE_MEAN = 32
+_COLUMNS_THAT_MAY_BE_PADDING = 256
+_OF_COUNTS_ALONE = {
+    "binary",
+    "decode_error",
+    "dtype",
+    "encoding",
+    "input",
+    "vocabulary",
+}
 
 
 class TokenEncoder(TransformerMixin, BaseEstimator):
     r"""Turn texts into rows of token ids, for `TextConvNet` and other embeddings.
 
-    Texts are split by the analyzers of
-    :class:`sklearn.feature_extraction.text.CountVectorizer`, and all parameters but
-    `max_length` mean what they mean there. Id 0 is padding, 1 an unknown token, and the
-    tokens of the vocabulary follow in alphabetical order.
+    Texts are split as in :class:`sklearn.feature_extraction.text.CountVectorizer`, and
+    all parameters but `max_length` have the same meaning there. Id 0 is padding, 1 is
+    any unknown token, and the tokens of the vocabulary follow in alphabetical order.
 
     Parameters
     ----------
     max_length : int, default=None
-        Tokens that are kept of a text, from its start. None: as many as the longest
-        text has that is fitted.
+        Number of tokens that are kept from the start of a text; the rest of it is cut
+        off. None: as many as the longest fitted text has, but at most 256, or 32 times
+        the mean if that is more, so that one huge text does not pad all others to its
+        length.
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents.
     lowercase : bool, default=True
-        Make letters small before splitting.
+        Convert to lower case before splitting.
     preprocessor : callable, default=None
-        Replaces accents and small letters.
+        Replaces accent stripping and lower-casing.
     tokenizer : callable, default=None
         Replaces the split into tokens.
     stop_words : "english" or list of str, default=None
-        Tokens that are left out.
+        Tokens to leave out.
     token_pattern : str, default="(?u)\\b\\w+\\b"
-        What a token is: any word. scikit-learn's default leaves out those of one
-        letter, which told questions and spam apart; see *Measured on real data*.
+        What a token is: any word. scikit-learn's default leaves out words of one
+        letter, which help to recognise questions and spam; see *Measured on real data*.
     ngram_range : tuple of two int, default=(1, 1)
-        Least and most words (or characters) of a token.
+        Minimum and maximum number of words (or characters) in a token.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
         What tokens are made of.
     max_df : float in [0, 1] or int, default=1.0
-        Leave out tokens that occur in more texts than that: a share or a number.
+        Leave out tokens that occur in more texts than that, a fraction or a number.
     min_df : float in [0, 1] or int, default=1
-        Leave out tokens that occur in fewer texts than that.
+        Leave out tokens that occur in fewer texts than that, a fraction or a number.
     max_features : int, default=None
-        Keep the most frequent tokens only.
+        Keep only the most frequent tokens.
 
     Attributes
     ----------
@@ -80,15 +96,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         **{
             name: constraint
             for name, constraint in CountVectorizer._parameter_constraints.items()
-            if name
-            not in (
-                "input",
-                "encoding",
-                "decode_error",
-                "binary",
-                "dtype",
-                "vocabulary",
-            )
+            if name not in _OF_COUNTS_ALONE
         },
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -122,15 +130,14 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         self.min_df = min_df
         self.max_features = max_features
 
-    def _vectorizer(self) -> CountVectorizer:
+    def _make_vectorizer(self) -> CountVectorizer:
         params = self.get_params(deep=False)
         del params["max_length"]
-        if self.token_pattern == _ANY_WORD and not self._splits_by_pattern():
+        params["stop_words"] = copy.copy(self.stop_words)
+        splits_by_pattern = self.analyzer == "word" and self.tokenizer is None
+        if self.token_pattern == _ANY_WORD and not splits_by_pattern:
             del params["token_pattern"]  # or scikit-learn warns that it is not used
         return CountVectorizer(**params)
-
-    def _splits_by_pattern(self) -> bool:
-        return self.analyzer == "word" and self.tokenizer is None
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Iterable[str], y: Any = None) -> "TokenEncoder":
@@ -148,15 +155,18 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         self : TokenEncoder
         """
         texts = _as_texts(X)
-        vectorizer = self._vectorizer().fit(texts)
-        self.vocabulary_ = {
-            token: _FIRST_TOKEN + place
-            for place, token in enumerate(vectorizer.get_feature_names_out())
-        }
-        self._analyze = vectorizer.build_analyzer()
-        longest = max(len(self._analyze(text)) for text in texts)
-        self.max_length_ = longest if self.max_length is None else self.max_length
+        tokens = self._make_vectorizer().fit(texts).get_feature_names_out()
+        # transform splits texts as they were split here, whatever is set afterwards.
+        self._splitter = self._make_vectorizer()
+        self.vocabulary_ = {token: i for i, token in enumerate(tokens, _FIRST_TOKEN)}
+        self.max_length_ = self.max_length or self._bounded_length(texts)
         return self
+
+    def _bounded_length(self, texts: list[str]) -> int:
+        analyze = self._splitter.build_analyzer()
+        lengths = [len(analyze(text)) for text in texts]
+        most = math.ceil(_MOST_TIMES_THE_MEAN * sum(lengths) / len(lengths))
+        return min(max(lengths), max(_COLUMNS_THAT_MAY_BE_PADDING, most))
 
     def transform(self, X: Iterable[str]) -> NDArray[np.int64]:
         """Look up each token.
@@ -173,16 +183,17 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         texts = _as_texts(X)
+        analyze = self._splitter.build_analyzer()
         ids = np.full((len(texts), self.max_length_), PADDING, dtype=np.int64)
         for row, text in zip(ids, texts, strict=True):
-            tokens = self._analyze(text)[: self.max_length_]
+            tokens = analyze(text)[: self.max_length_]
             row[: len(tokens)] = [
                 self.vocabulary_.get(token, UNKNOWN) for token in tokens
             ]
         return ids
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
-        """Give the tokens of each row back.
+        """Look up the tokens of each row.
 
         Parameters
         ----------
@@ -220,15 +231,6 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         return tags
 
-    def __getstate__(self):
-        # A lambda that is bound to a vectorizer: made anew from the parameters.
-        return {k: v for k, v in super().__getstate__().items() if k != "_analyze"}
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if hasattr(self, "vocabulary_"):
-            self._analyze = self._vectorizer().build_analyzer()
-
 
 def _as_texts(X: Iterable[str]) -> list[str]:
     if isinstance(X, str):
@@ -237,7 +239,7 @@ def _as_texts(X: Iterable[str]) -> list[str]:
         )
     if hasattr(X, "columns"):
         raise ValueError(
-            "X must be texts, one str for each sample, got a table with the columns "
+            "X must be texts, one str for each sample, but it is a table with columns "
             f"{list(X.columns)}. Pass one column of it: X[{next(iter(X.columns))!r}]."
         )
     texts = X.tolist() if hasattr(X, "tolist") else list(X)

@@ -1,4 +1,4 @@
-"""A trained network with two outputs, folded into one logit."""
+"""Turn a trained network with two outputs into one with one logit."""
 
 import copy
 from collections.abc import Callable
@@ -20,29 +20,29 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
     r"""Turn a network with two outputs into one with one logit.
 
     The softmax of two logits is the sigmoid of their difference, so the last layer,
-    ``Linear(h, 2)``, becomes ``Linear(h, 1)`` with the difference of its rows: the same
-    probabilities to float precision, and every trained weight is kept. A softmax or
-    log-softmax behind it is taken away.
+    ``Linear(h, 2)``, becomes ``Linear(h, 1)`` with the difference of its rows. The
+    probabilities are the same up to float precision, and all other weights are kept. A
+    softmax or log-softmax after it is removed.
 
     Parameters
     ----------
     module : torch.nn.Module
         Ends in ``Linear(h, 2)``, with or without ``Softmax`` or ``LogSoftmax`` after
-        it, as modules or as functions. It is left as it is.
+        it, as modules or as functions. It is not changed.
 
     Returns
     -------
     torch.nn.Module
-        A copy that returns logits of shape ``(n, 1)``; their sigmoid is what the
-        second column of the softmax was. It is of the same class, unless the softmax
-        was called as a function: then it is a :class:`torch.fx.GraphModule`.
+        A copy that returns logits of shape ``(n, 1)``, whose sigmoid is the second
+        column of the softmax. Its class is that of `module`, or
+        :class:`torch.fx.GraphModule` if the softmax was called as a function.
 
     Raises
     ------
     TypeError
-        If it is no module.
+        If `module` is not a module.
     ValueError
-        If it ends otherwise, or if the end cannot be told.
+        If it ends in any other way, or if :mod:`torch.fx` cannot follow it.
 
     Notes
     -----
@@ -65,7 +65,7 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
             "fold_softmax_head takes a torch.nn.Module, got "
             f"{type(module).__name__}. Of a fitted skorch net pass net.module_."
         )
-    # In a container the module's own class can be the last layer, too.
+    # In a container even the module itself can be the last layer that is replaced.
     folded = nn.Sequential(copy.deepcopy(module))
     graph = _graph_of(folded)
     linear, layer, softmaxes = _end_of(graph, folded)
@@ -73,7 +73,7 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
     if in_functions and _code(graph) != _code(_graph_of(folded, not module.training)):
         _refuse(
             "its forward depends on self.training and calls a softmax as a function, "
-            "which can only be taken out of code that is the same in both modes. Let "
+            "which can only be removed from code that is the same in both modes. Let "
             "it return the two logits (the loss is the same with CrossEntropyLoss)"
         )
     folded.set_submodule(linear, _difference_of_rows(layer))
@@ -89,7 +89,7 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
 
 
 class _EndTracer(fx.Tracer):
-    """Traces the forward of what holds a layer of two outputs, and nothing else."""
+    """Traces into the modules that hold a layer of two outputs, and no others."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, nn.Linear) or not any(
@@ -119,20 +119,20 @@ def _code(graph: fx.Graph) -> str:
 
 
 def _end_of(graph: fx.Graph, module: nn.Module) -> tuple[str, nn.Linear, list[fx.Node]]:
-    """Name the last linear layer, and list the softmaxes behind it."""
+    """Return the last linear layer, by name and itself, and the softmaxes after it."""
     returned = graph.output_node().args[0]
     softmaxes: list[fx.Node] = []
     node = returned
     while True:
         if not isinstance(node, fx.Node):
-            _refuse(f"it returns {returned}, and not one tensor")
+            _refuse(f"it returns {returned}, not one tensor")
         is_layer = node.op == "call_module"
         layer = module.get_submodule(str(node.target)) if is_layer else None
         if isinstance(layer, nn.Linear):
             break
         if _is_softmax(node, layer):
             if softmaxes and not _is_logarithmic(node, layer):
-                _refuse("it squashes twice: a softmax follows a softmax")
+                _refuse("it applies a softmax twice")
             softmaxes.append(node)
         elif not isinstance(layer, nn.Identity):
             _refuse(f"it ends in {node.target if layer is None else layer!r}")
@@ -154,11 +154,11 @@ def _is_softmax(node: fx.Node, layer: nn.Module | None) -> bool:
         return False
     if dim in (1, -1, None):
         return True
-    _refuse(f"its softmax runs along dim={dim}, and not along the two outputs (dim=1)")
+    _refuse(f"its softmax runs along dim={dim}, not along the two outputs (dim=1)")
 
 
 def _is_logarithmic(node: fx.Node, layer: nn.Module | None) -> bool:
-    """Whether a softmax of it is the softmax itself."""
+    """Whether a softmax of its output is the softmax itself."""
     return isinstance(layer, nn.LogSoftmax) or node.target in _LOG_SOFTMAX_FUNCTIONS
 
 
@@ -173,7 +173,7 @@ def _check_linear(layer: nn.Linear) -> None:
 
 
 def _check_used_once(name: str, graph: fx.Graph, module: nn.Module) -> None:
-    """Refuse what would change another part of the network, too."""
+    """Raise if replacing this layer would change another part of the network."""
     calls = [node for node in graph.nodes if node.target == name]
     if len(calls) > 1 or len(calls[0].users) > 1:
         _refuse(f"it uses {name.removeprefix('0.')!r} more than once")

@@ -1,7 +1,27 @@
-"""The sizes of a network's input, read from the data."""
+"""A module made for the data: its input sizes, and what it says that it takes."""
 
+import copy
 import inspect
 from typing import Any
+
+from torch import nn
+
+_SIZES = ("n_features", "n_channels", "length", "vocab_size")
+
+
+def make_module(module: Any, params: dict[str, Any], data: Any = None) -> nn.Module:
+    """Make the network from a class, a function or an instance, which is copied.
+
+    Its sizes are taken from `data`, with ``shape`` and ``largest_id``; see
+    `input_sizes`.
+    """
+    if isinstance(module, nn.Module):
+        if not params:
+            return copy.deepcopy(module)
+        module = type(module)
+    shape, largest_id = (None, None) if data is None else (data.shape, data.largest_id)
+    sizes = input_sizes(module, shape, params, largest_id)
+    return module(**sizes, **params)
 
 
 def input_sizes(
@@ -18,28 +38,6 @@ def input_sizes(
     and ``vocab_size`` (one more than the largest token id). It is also told, by a
     parameter ``has_channels`` with or without a default, whether samples have two axes.
 
-    Parameters
-    ----------
-    module : type or callable
-        What makes the module.
-    shape : tuple of int or None
-        Shape of the data, the first axis counting samples. None: no data yet.
-    given : dict
-        Parameters that the user has set.
-    largest_id : int, default=None
-        Largest value of the data, if they are integers.
-
-    Returns
-    -------
-    sizes : dict
-        Parameters of the module.
-
-    Raises
-    ------
-    ValueError
-        If there are no data to read a required size from, more axes than the module
-        knows, or no integers to read ``vocab_size`` from.
-
     Examples
     --------
     >>> from skbin import ConvNet
@@ -49,15 +47,16 @@ def input_sizes(
     wanted = [name for name in _required(module) if name not in given]
     if not wanted:
         return _whether_channels(module, shape, given)
+    name = name_of(module)
     if shape is None or len(shape) < 2:
         raise ValueError(
-            f"{module.__name__} takes {', '.join(wanted)} from the data, but there are "
+            f"{name} takes {', '.join(wanted)} from the data, but there are "
             "none yet. Call fit or partial_fit; or, to load trained weights, set "
             f"{', '.join(f'module__{name}' for name in wanted)}."
         )
     if len(shape) > 3 and "length" in wanted:
         raise ValueError(
-            f"{module.__name__} takes arrays of shape (n_samples, length) or "
+            f"{name} takes arrays of shape (n_samples, length) or "
             f"(n_samples, n_channels, length), got {shape}. Join or drop axes by "
             "reshape, or pass a module of your own."
         )
@@ -66,7 +65,7 @@ def input_sizes(
         known["vocab_size"] = max(largest_id, 1) + 1
     if "vocab_size" in wanted and largest_id is None:
         raise ValueError(
-            f"{module.__name__} takes token ids, integers of 0 and more, but X holds "
+            f"{name} takes token ids, integers of 0 and more, but X holds "
             "other numbers. Put a TokenEncoder before the net."
         )
     return {
@@ -75,62 +74,42 @@ def input_sizes(
     }
 
 
-def refuse_other_sizes(
-    module: Any, shape: tuple[int, ...], seen: tuple[int, ...]
-) -> None:
-    """Refuse samples of other sizes than in `fit`, but for signals of another length.
+def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> None:
+    """Raise unless a module takes these samples, by its traits and the sizes of fit.
 
-    Parameters
-    ----------
-    module : type, torch.nn.Module or callable
-        With a parameter ``n_features`` it takes no other number of values.
-    shape, seen : tuple of int
-        Of the data now and in `fit`, the first axis counting samples.
-
-    Raises
-    ------
-    ValueError
-        If axes are more or fewer, or a module has a fixed number of values.
-
-    Examples
-    --------
-    >>> from skbin import ConvNet
-    >>> refuse_other_sizes(ConvNet, (5, 1, 40), seen=(9, 1, 30))
+    ``takes_unequal_lengths = True``: NaN marks the end of a signal.
+    ``takes_ids_from_0 = True``: token ids, integers of 0 and more, of two dimensions.
     """
-    if shape[1:] == seen[1:]:
+    if samples.has_short_signals and not getattr(
+        module, "takes_unequal_lengths", False
+    ):
+        raise ValueError(
+            f"X holds signals of unequal lengths, which {name_of(module)} does not take. "
+            "Use ConvNet; or bring the signals to one length; or give the module an "
+            "attribute takes_unequal_lengths = True and let it read NaN as the end of a "
+            "signal."
+        )
+    if samples.shape is None or samples.is_dataset:
         return
-    has_fixed_size = "n_features" in inspect.signature(module).parameters
-    if len(shape) == len(seen) and not has_fixed_size:
+    if fitted_shape is not None:
+        _require_same_sizes(module, samples.shape, fitted_shape)
+    if getattr(module, "takes_ids_from_0", False):
+        _require_token_ids(module, samples.X)
+
+
+def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:
+    if shape[1:] == fitted[1:]:
+        return
+    has_fixed_size = "n_features" in inspect.signature(type(module)).parameters
+    if len(shape) == len(fitted) and not has_fixed_size:
         return
     raise ValueError(
-        f"X has samples of shape {shape[1:]}, but fit saw samples of shape {seen[1:]}."
+        f"X has samples of shape {shape[1:]}, but fit saw samples of shape {fitted[1:]}."
     )
 
 
-def refuse_other_than_ids(module: Any, X: Any) -> None:
-    """Refuse token ids below 0, which no table of embeddings holds, and other shapes.
-
-    Parameters
-    ----------
-    module : type, torch.nn.Module or callable
-        With ``takes_ids_from_0 = True`` it is known to give them no meaning of its own.
-    X : ndarray or sparse matrix
-        The samples, in the memory of the processor.
-
-    Raises
-    ------
-    ValueError
-        If it has such an attribute, and X is no table or there is a value below 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skbin import TextConvNet
-    >>> refuse_other_than_ids(TextConvNet, np.array([[7, 8, 0]]))
-    """
-    if not getattr(module, "takes_ids_from_0", False):
-        return
-    name = getattr(module, "__name__", type(module).__name__)
+def _require_token_ids(module: nn.Module, X: Any) -> None:
+    name = name_of(module)
     if X.ndim != 2:
         raise ValueError(
             f"{name} takes token ids of shape (n_samples, length), got {X.shape}."
@@ -142,6 +121,12 @@ def refuse_other_than_ids(module: Any, X: Any) -> None:
         "Put a TokenEncoder before the net, or write 0 for padding and 1 for tokens "
         "that are not known."
     )
+
+
+def name_of(module: Any) -> str:
+    """Name of a class, of what a partial function calls, or of an instance's class."""
+    module = getattr(module, "func", module)
+    return getattr(module, "__name__", type(module).__name__)
 
 
 def _whether_channels(module: Any, shape: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -160,10 +145,9 @@ def _sizes(shape: tuple[int, ...]) -> dict[str, int]:
 
 
 def _required(module: Any) -> list[str]:
-    names = ("n_features", "n_channels", "length", "vocab_size")
     parameters = inspect.signature(module).parameters
     return [
         name
         for name, parameter in parameters.items()
-        if name in names and parameter.default is inspect.Parameter.empty
+        if name in _SIZES and parameter.default is inspect.Parameter.empty
     ]

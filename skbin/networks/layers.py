@@ -1,32 +1,16 @@
-"""Layers that the networks share: dropout, the hidden layer, the one logit."""
+"""What the networks share: dropout, the hidden layer, the one logit, `prepare`."""
 
 import torch
 from torch import nn
 
-from skbin.networks.sizes import require_shares, require_sizes
+from skbin.networks.sizes import require_fractions, require_sizes
 
 
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout` whose mask is drawn by ``torch.rand`` on a CPU.
+    """`torch.nn.Dropout` that draws its mask with ``torch.rand`` on a CPU."""
 
-    torch draws it by ``bernoulli_``, which takes three times as long there: a sixth of
-    the training of `DenseNet`. The distribution is the same, the random numbers are
-    others.
-
-    Parameters
-    ----------
-    p : float, default=0.5
-        Share of the values that become 0 while training. The others are divided by
-        ``1 - p``.
-    inplace : bool, default=False
-        Whether to write to the input. Then, and on other devices, it is torch's.
-
-    Examples
-    --------
-    >>> dropped = Dropout(0.5)(torch.ones(100))
-    >>> sorted(set(dropped.tolist()))
-    [0.0, 2.0]
-    """
+    # torch uses ``bernoulli_``, which takes three times as long there: a sixth of the
+    # training time of `DenseNet`.
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Drop values of a tensor of any shape."""
@@ -39,26 +23,7 @@ class Dropout(nn.Dropout):
 
 
 class OutputLayers(nn.Sequential):
-    """One hidden layer and one logit, with batch normalization.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Number of features that come in.
-    hidden_units : int
-        Width of the hidden layer.
-    dropout : float
-        Share of the hidden units that are dropped while training.
-    first : nn.Module, default=None
-        What the features pass before. None: batch normalization.
-
-    Examples
-    --------
-    >>> import torch
-    >>> layers = OutputLayers(n_inputs=10, hidden_units=4, dropout=0.2)
-    >>> layers(torch.ones(3, 10)).shape
-    torch.Size([3])
-    """
+    """One hidden layer and one logit, behind `first` or batch normalization."""
 
     def __init__(
         self,
@@ -68,7 +33,7 @@ class OutputLayers(nn.Sequential):
         first: nn.Module | None = None,
     ) -> None:
         require_sizes(hidden_units=hidden_units)
-        require_shares(dropout=dropout)
+        require_fractions(dropout=dropout)
         super().__init__(
             nn.BatchNorm1d(n_inputs) if first is None else first,
             nn.Linear(n_inputs, hidden_units),
@@ -80,16 +45,28 @@ class OutputLayers(nn.Sequential):
         )
 
 
-class BaseLogit(nn.Module):
-    """A network that can begin at the base rate of the positive class."""
+class Prepared(nn.Module):
+    """A network that starts from the scale of its inputs and from the base rate."""
 
-    def set_base_logit(self, logit: float) -> None:
-        """Begin at the logit that fits best without looking at the input.
+    def prepare(self, X: torch.Tensor | None, base_logit: float | None) -> None:
+        """Take from the training data what the first step should start from.
+
+        `BinaryNetClassifier` calls it before training, and so it does for any module
+        that has this method.
 
         Parameters
         ----------
-        logit : float
-            Bias of the last linear layer. `BinaryNetClassifier` sets it from the data.
+        X : tensor of shape (n_samples, ...) or None
+            Training rows, for the scale of the inputs. A scale that has been learnt
+            or loaded stays. None: no rows can be read in advance.
+        base_logit : float or None
+            The logit that fits best without looking at the inputs. It becomes the bias
+            of the last linear layer. None: the bias stays.
         """
-        *_, output = (m for m in self.modules() if isinstance(m, nn.Linear))
-        nn.init.constant_(output.bias, logit)
+        scale = getattr(self, "input_scale", None)
+        if X is not None and scale is not None and not scale.is_learned:
+            scale.learn(X)
+            scale.is_learned.fill_(True)
+        if base_logit is not None:
+            *_, output = (m for m in self.modules() if isinstance(m, nn.Linear))
+            nn.init.constant_(output.bias, base_logit)

@@ -8,38 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.data.rows import is_known_to_be_whole
-from skbin.networks.columns import ChannelScale, KnowsInputScale, embed_columns
-from skbin.networks.layers import BaseLogit, Dropout, OutputLayers
+from skbin.networks.columns import ChannelScale, embed_columns
+from skbin.networks.layers import Dropout, OutputLayers, Prepared
 from skbin.networks.sizes import filters_of_each_width, kernel_width, require_sizes
 
 
 class ResidualBlocks(nn.Module):
-    """Blocks of three convolutions with a shortcut each, averaged over time [1]_.
-
-    Parameters
-    ----------
-    n_channels : int
-        Channels of the input.
-    n_blocks : int
-        Number of blocks.
-    n_filters : int
-        Filters in the first block; the others have twice as many.
-    kernel_sizes : sequence of int, default=(9, 5, 3)
-        Width of each convolution of a block, odd.
-
-    References
-    ----------
-    .. [1] Wang, Yan and Oates, "Time series classification from scratch with deep
-       neural networks: a strong baseline", IJCNN 2017.
-
-    Examples
-    --------
-    >>> blocks = ResidualBlocks(n_channels=2, n_blocks=3, n_filters=16)
-    >>> X, is_there = torch.zeros(8, 2, 50), torch.ones(8, 1, 50, dtype=bool)
-    >>> blocks(X, is_there).shape
-    torch.Size([8, 32])
-    """
+    """Blocks of three convolutions and a shortcut, averaged over time."""
 
     def __init__(
         self,
@@ -49,7 +24,7 @@ class ResidualBlocks(nn.Module):
         kernel_sizes: Sequence[int] = (9, 5, 3),
     ) -> None:
         super().__init__()
-        # One after the other: a file may ask for more of them than memory holds.
+        # Lazily: a file may ask for more blocks than memory holds.
         sizes = chain([n_channels, n_filters], repeat(2 * n_filters, n_blocks - 1))
         self.blocks = nn.ModuleList(
             _Block(n_in, n_out, kernel_sizes) for n_in, n_out in pairwise(sizes)
@@ -57,19 +32,7 @@ class ResidualBlocks(nn.Module):
         self.n_outputs = n_filters if n_blocks == 1 else 2 * n_filters
 
     def forward(self, X: torch.Tensor, is_there: torch.Tensor | None) -> torch.Tensor:
-        """Compute features of each signal.
-
-        Parameters
-        ----------
-        X : tensor of shape (n, n_channels, length)
-            Signals, 0 where there are no values.
-        is_there : tensor of bool of shape (n, 1, length) or None
-            Where the signals have values. None: everywhere.
-
-        Returns
-        -------
-        features : tensor of shape (n, n_outputs)
-        """
+        """Compute features, (n, n_channels, length) -> (n, n_outputs)."""
         for block in self.blocks:
             X = block(X, is_there)
         if is_there is None:
@@ -107,14 +70,12 @@ def _convolution(n_in: int, n_out: int, width: int) -> nn.Conv1d:
 def _normalized(
     norm: nn.Module, X: torch.Tensor, is_there: torch.Tensor | None
 ) -> torch.Tensor:
-    """Normalize over the steps that are there, and leave 0 at the others.
-
-    Then a signal's end looks to the next convolution as the border of the array does,
-    and what it is padded to cannot matter.
-    """
+    """Normalize over the steps that are there, and leave 0 at the others."""
+    # Then the next convolution sees the end of a signal as it sees the border of the
+    # array, and the length to which signals are padded cannot matter.
     if is_there is None:
         return norm(X)
-    if not norm.training:  # then each step is normalized for itself
+    if not norm.training:  # each step is normalized independently
         return norm(X) * is_there
     there = is_there.squeeze(1)
     steps = X.transpose(1, 2)  # (n, length, channels)
@@ -137,50 +98,48 @@ _FOR_SIGNALS = _Defaults(3, filters_of_all=_FILTERS, hidden_units=64, dropout=0.
 _FOR_ROWS = _Defaults(0, filters_of_all=256, hidden_units=256, dropout=0.3)
 
 
-class ConvNet(KnowsInputScale, BaseLogit):
+class ConvNet(Prepared):
     """Convolutions of several widths and an FC head, for rows and for signals.
 
-    Each width slides its filters over the input and keeps the strongest response of
-    each, wherever it was [1]_.
+    Filters of several widths slide over the input, and of each filter the strongest
+    response counts, wherever it occurs [1]_.
 
-    - Rows of numbers, ``(n, length)``, are embedded column by column, see
-      ``skbin.networks.columns``. The width ``1.0`` covers the whole row and sees
-      positions: with it the network learns tables, in which a column's place is its
-      meaning.
-    - Signals, ``(n, n_channels, length)``, are scaled by channel. A deeper branch of
-      residual blocks [2]_ adds what shapes there are on average. They may differ in
-      length: NaN stands where a signal has ended.
+    - Rows of numbers, ``(n, length)``, are embedded column by column, as in `DenseNet`.
+      The filters of width ``1.0`` cover the whole row and can tell its columns apart:
+      they make the network suitable for tables.
+    - Signals, ``(n, n_channels, length)``, are scaled channel by channel. A deeper
+      branch of residual blocks [2]_ adds features that are averaged over time. Signals
+      may differ in length: NaN follows the end of a signal.
 
     Parameters
     ----------
     n_channels : int
-        Channels of the input; 1 for rows. `BinaryNetClassifier` sets it from the data.
+        Channels of the input; 1 for rows. `BinaryNetClassifier` takes it from the data.
     length : int
-        Steps (or columns) of the input. `BinaryNetClassifier` sets it from the data.
-        Signals of another length work too.
+        Steps (or columns) of the input. `BinaryNetClassifier` takes it from the data.
+        Signals of other lengths are accepted.
     has_channels : bool, default=True
-        Whether the input are signals and not rows. `BinaryNetClassifier` sets it from
-        the data.
+        Whether the inputs are signals rather than rows. `BinaryNetClassifier` takes it
+        from the data.
     num_blocks : int, default=None
-        Residual blocks. None: 3 for signals, 0 for rows. 0 is the shallow network.
+        Residual blocks. None: 3 for signals, 0 for rows.
     block_filters : int, default=16
         Filters in the first block; the others have twice as many.
     num_filters : int or sequence of int, default=None
-        Number of filters, for each width or for each its own. None: 32; for rows 256
-        of a width that covers all columns.
+        Number of filters of each width, or one number for each width. None: 32, but
+        256 for rows where the width covers all columns.
     kernel_sizes : sequence of int or float, default=(3, 5, 1.0)
-        Widths of the filters: an int is a number of steps, a float in (0, 1] is a
-        share of `length`. Inputs shorter than a kernel are padded with zeros.
+        Widths of the filters: an int is a number of steps, a float in (0, 1] a fraction
+        of `length`. Inputs shorter than a kernel are padded with zeros.
     hidden_units : int, default=None
         Width of the FC layer. None: 64 for signals, 256 for rows.
     dropout : float, default=None
-        Share of the hidden units, and for rows also of the filters, that are dropped
-        while training. None: 0.2 for signals, 0.3 for rows.
+        Fraction of the hidden units, and for rows also of the filters, that are dropped
+        in training. None: 0.2 for signals, 0.3 for rows.
     n_bins : int, default=None
-        For rows: intervals of equal share by which a column is written. 0: columns are
-        scaled only. None: 16 up to 256 columns, else 0.
+        For rows, as in `DenseNet`.
     embedding_dim : int, default=8
-        For rows: length of a column's vector.
+        For rows, as in `DenseNet`.
 
     References
     ----------
@@ -242,36 +201,44 @@ class ConvNet(KnowsInputScale, BaseLogit):
         if num_blocks:
             self.blocks = ResidualBlocks(n_channels, num_blocks, block_filters)
             n_features += self.blocks.n_outputs
-        # Batch normalization of what a table's filters see cost 0.02 average precision.
+        # Batch normalization here costs 0.02 average precision on tables.
         first = None if has_channels else Dropout(dropout)
         self.head = OutputLayers(n_features, hidden_units, dropout, first)
 
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
+    def forward(self, X: torch.Tensor, is_whole: bool = False) -> torch.Tensor:
         """Compute one logit for each sample.
 
         Parameters
         ----------
         X : tensor of shape (n, length) or (n, n_channels, length)
             Without a channel axis it is one channel.
+        is_whole : bool, default=False
+            Whether no value is known to be missing, so that X need not be searched for
+            NaN. `BinaryNetClassifier` passes it to any module whose ``forward`` takes
+            it.
 
         Returns
         -------
         logit : tensor of shape (n,)
         """
-        X, is_there = self._signals(X) if self.has_channels else (self._rows(X), None)
+        if self.has_channels:
+            X, is_there = self._signals(X, is_whole)
+        else:
+            X, is_there = self._rows(X), None
         features = [_strongest(conv, X, is_there) for conv in self.convolutions]  # type: ignore[arg-type]
         if self.blocks is not None:
             features.append(self.blocks(X, is_there))
         return self.head(torch.cat(features, dim=1))
 
     def _rows(self, X: torch.Tensor) -> torch.Tensor:
-        """Embed columns: their vectors are the channels, (n, channels, length)."""
+        """Embed columns; their vectors become channels, (n, channels, length)."""
         X = X.flatten(1)
         return self.input_scale(X).unflatten(1, (X.shape[1], -1)).transpose(1, 2)
 
-    def _signals(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Scale channels, and mark steps before each signal's end."""
-        is_whole = is_known_to_be_whole(X)
+    def _signals(
+        self, X: torch.Tensor, is_whole: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Scale channels, and mark the steps before the end of each signal."""
         if X.dim() == 2:
             X = X.unsqueeze(1)  # (n, length) -> (n, 1, length)
         X = self.input_scale(X)
@@ -280,9 +247,9 @@ class ConvNet(KnowsInputScale, BaseLogit):
 
 
 def _where_signals_are(X: torch.Tensor) -> torch.Tensor | None:
-    """Mark steps before each signal's end, (n, 1, length); None if none ends early."""
+    """Mark steps before the end of each signal, (n, 1, length); None: all of them."""
     is_there = ~torch.isnan(X[:, :1])
-    if torch.compiler.is_exporting():  # no branch can be written that reads the data
+    if torch.compiler.is_exporting():  # a graph cannot branch on the data
         return is_there
     return None if bool(is_there.all()) else is_there
 
@@ -301,8 +268,8 @@ def _strongest(
         responses = F.linear(X.flatten(1), weight, convolution.bias).unsqueeze(1)
     else:
         responses = _slid(convolution, X)
-    # ReLU is monotone: after the maximum it is the same and costs less. Windows that
-    # reach beyond the signal's end give 0, which ReLU never falls below.
+    # ReLU is monotone: after the maximum it gives the same and costs less. Windows that
+    # reach beyond the end of a signal give 0, the least that ReLU returns.
     if is_there is not None:
         last = (is_there.sum(dim=2) - width).clamp(min=0)  # (n, 1)
         position = torch.arange(n_positions, device=X.device)
@@ -311,11 +278,9 @@ def _strongest(
 
 
 def _slid(convolution: nn.Conv1d, X: torch.Tensor) -> torch.Tensor:
-    """Responses at each position, (n, channels, length) -> (n, positions, filters).
-
-    With a dozen channels a CPU is a quarter to a half faster in this memory format than
-    with ``conv1d``, else about as fast: see ``examples/benchmarks/convolutions.py``.
-    """
+    """Convolve, (n, channels, length) -> (n, positions, filters)."""
+    # With a dozen channels a CPU is a quarter to a half faster in this memory format
+    # than with conv1d, otherwise about as fast: examples/benchmarks/convolutions.py.
     layout = torch.channels_last
     weight = convolution.weight.unsqueeze(2).contiguous(memory_format=layout)
     X = X.unsqueeze(2).contiguous(memory_format=layout)  # (n, channels, 1, length)

@@ -5,32 +5,37 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from skbin.networks.columns import KnowsInputScale, embed_columns
-from skbin.networks.layers import BaseLogit, Dropout
-from skbin.networks.sizes import require_shares, require_sizes
+from skbin.networks.columns import embed_columns
+from skbin.networks.layers import Dropout, Prepared
+from skbin.networks.sizes import require_fractions, require_sizes
 
 
-class DenseNet(KnowsInputScale, BaseLogit):
-    """Fully connected layers over scaled and embedded columns, the last normalized.
+class DenseNet(Prepared):
+    """Fully connected layers over scaled and embedded columns.
 
-    Columns without an order, as they are: `BinaryNetClassifier` shows the network the
-    training rows, from which it learns the scale of each column. (It does not look into
-    a stream, which may not come again.)
+    For columns without an order. They need no scaling: the network learns the scale of
+    each column from the training rows before training starts (but not from a stream,
+    which cannot be read twice).
 
     Parameters
     ----------
     n_features : int
-        Number of columns. `BinaryNetClassifier` sets it from the data.
+        Number of columns. `BinaryNetClassifier` takes it from the data.
     hidden_units : sequence of int, default=(256, 256)
         Width of each hidden layer.
     dropout : float, default=0.3
-        Share of the hidden units that are dropped while training.
+        Fraction of the hidden units that are dropped in training.
     n_bins : int, default=None
-        Intervals of equal share by which a column is written, see
-        ``skbin.networks.columns``. 0: columns are scaled only. None: 16 up to 256
-        columns, else 0.
+        Intervals, with equally many training rows in each, of the piecewise linear
+        embedding [1]_ of a column. 0: columns are only scaled. None: 16 for up to 256
+        columns, otherwise 0.
     embedding_dim : int, default=8
-        Length of a column's vector.
+        Length of the vector in which a column is embedded.
+
+    References
+    ----------
+    .. [1] Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in
+       tabular deep learning", NeurIPS 2022.
 
     Examples
     --------
@@ -50,15 +55,15 @@ class DenseNet(KnowsInputScale, BaseLogit):
     ) -> None:
         super().__init__()
         require_sizes(hidden_units=tuple(hidden_units))
-        require_shares(dropout=dropout)
+        require_fractions(dropout=dropout)
         self.input_scale, n_values = embed_columns(n_features, n_bins, embedding_dim)
         widths = [n_features * n_values, *hidden_units]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(widths, hidden_units, strict=False):
             layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
         if hidden_units:
-            # One normalized layer speeds up the first epochs; more of them cost average
-            # precision where positives are few.
+            # One normalized layer speeds up the first epochs; more of them lower the
+            # average precision when positives are few.
             layers.insert(-1, nn.BatchNorm1d(widths[-1]))
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1), nn.Flatten(0))
 

@@ -7,43 +7,48 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.layers import BaseLogit, Dropout, OutputLayers
-from skbin.networks.sizes import filters_of_each_width, require_shares, require_sizes
+from skbin.networks.layers import Dropout, OutputLayers, Prepared
+from skbin.networks.sizes import (
+    filters_of_each_width,
+    require_fractions,
+    require_sizes,
+)
 
 
-class TextConvNet(BaseLogit):
-    """Convolutions over embedded tokens, max over time, and a small FC head.
+class TextConvNet(Prepared):
+    """Convolutions over embedded tokens, max over time, and a small FC head [1]_.
 
-    Rows of token ids as `TokenEncoder` makes them: 0 is padding, which no filter sees,
-    so that the length to which texts are padded never changes a prediction.
+    It takes rows of token ids from `TokenEncoder`. 0 is padding, which no filter sees:
+    the length to which texts are padded never changes a prediction.
 
     Parameters
     ----------
     vocab_size : int
-        Number of ids. `BinaryNetClassifier` sets it from the data. Higher ids count as
+        Number of ids. `BinaryNetClassifier` takes it from the data. Higher ids count as
         the unknown token, 1.
     embedding_dim : int, default=64
         Length of a token's vector.
     num_filters : int or sequence of int, default=64
-        Number of filters, for each width or for each its own.
+        Number of filters of each width, or one number for each width.
     kernel_sizes : sequence of int, default=(1, 2, 3)
         Widths of the filters in tokens.
     hidden_units : int, default=64
         Width of the FC layer.
     dropout : float, default=0.3
-        Share of the pooled features, and of the hidden units, that are dropped while
+        Fraction of the pooled features, and of the hidden units, that are dropped in
         training.
     word_dropout : float, default=0.1
-        Share of the tokens that are replaced by the unknown one while training, so
+        Fraction of the tokens that are replaced by the unknown token in training, so
         that the network learns what to do with words it has not seen.
     pretrained : array-like of shape (vocab_size, embedding_dim), default=None
-        Vectors to begin with; row 0 is taken as zeros. `embedding_dim` is theirs.
+        Vectors to start from, in place of `embedding_dim`. Row 0 is ignored.
     freeze : bool, default=False
-        Whether the vectors stay as they are.
+        Whether the vectors are not trained.
 
     References
     ----------
-    Kim, "Convolutional neural networks for sentence classification", EMNLP 2014.
+    .. [1] Kim, "Convolutional neural networks for sentence classification",
+       EMNLP 2014.
 
     Examples
     --------
@@ -70,7 +75,7 @@ class TextConvNet(BaseLogit):
     ) -> None:
         super().__init__()
         require_sizes(embedding_dim=embedding_dim, kernel_sizes=tuple(kernel_sizes))
-        require_shares(word_dropout=word_dropout)
+        require_fractions(word_dropout=word_dropout)
         filters = filters_of_each_width(num_filters, kernel_sizes)
         self.embedding = _embedding(vocab_size, embedding_dim, pretrained)
         self.embedding.weight.requires_grad_(not freeze)
@@ -96,7 +101,7 @@ class TextConvNet(BaseLogit):
         logit : tensor of shape (n,)
         """
         X, lengths = X.long(), None
-        # A GPU would have to be waited for until it tells where the words are.
+        # On a GPU, finding the words would force a synchronisation.
         if X.device.type == "cpu" and not torch.compiler.is_exporting():
             X, lengths = _joined(X, gap=max(self.kernel_sizes) - 1)
         is_unknown = self.embedding.num_embeddings <= X
@@ -110,7 +115,7 @@ class TextConvNet(BaseLogit):
         for width, convolution in zip(
             self.kernel_sizes, self.convolutions, strict=True
         ):
-            # Each token begins a window; the last ones reach beyond the text.
+            # A window starts at each token; the last ones reach beyond the text.
             windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(-2, width, 1)
             responses = F.relu(convolution(windows.flatten(-2))) * is_token
             pooled.append(_maximum(responses, lengths))
@@ -118,17 +123,15 @@ class TextConvNet(BaseLogit):
 
 
 def _maximum(responses: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-    """Largest response in each text: joined ones, or rows where exported."""
+    """Return the largest response in each text, joined (with `lengths`) or in rows."""
     if lengths is None:
         return responses.amax(dim=-2)
     return torch.segment_reduce(responses, "max", lengths=lengths, initial=0)
 
 
 def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lay texts end to end, `gap` columns of padding after each.
-
-    Most of a batch is padding: without it messages are trained on four times as fast.
-    """
+    """Lay texts end to end, `gap` columns of padding after each."""
+    # Most of a batch is padding: without it training on messages is four times as fast.
     X = F.pad(X, (0, gap))
     columns = torch.arange(X.shape[1], device=X.device)
     lengths = ((X != 0) * (columns + 1)).amax(dim=1) + gap
@@ -138,8 +141,8 @@ def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:
 def _embedding(vocab_size: int, dim: int, pretrained: Any) -> nn.Embedding:
     if pretrained is None:
         embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
-        # From vectors of length 1 a rare word keeps the noise it began with: smaller
-        # ones brought 0.01 average precision on short texts.
+        # Rare words keep the noise of their first vectors: with smaller vectors than
+        # torch's the average precision on short texts is 0.01 higher.
         nn.init.normal_(embedding.weight[1:], std=0.1)
         return embedding
     vectors = torch.as_tensor(pretrained, dtype=torch.float32).clone()

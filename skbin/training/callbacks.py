@@ -1,4 +1,4 @@
-"""What happens at a time in training: the schedule, the bar, scikit-learn's tasks."""
+"""What happens at a time in training: schedule, scores, bar, scikit-learn's tasks."""
 
 import copy
 import math
@@ -7,10 +7,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.callback import CallbackContext
-from sklearn.metrics import average_precision_score
-from skorch.callbacks import Callback, LRScheduler, PrintLog
+from sklearn.metrics import average_precision_score, check_scoring
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+)
 from skorch.utils import to_numpy
 from tqdm.auto import tqdm
+
+from skbin.data.rows import weights_of
 
 
 class CosineDecay(Callback):
@@ -18,7 +27,7 @@ class CosineDecay(Callback):
 
     After the training the optimizer has its learning rate back, so that `partial_fit`
     and warm starts begin with it. An ``LRScheduler`` among the callbacks takes its
-    place.
+    place; a learning rate that somebody else sets during the training stays as it is.
 
     References
     ----------
@@ -35,16 +44,21 @@ class CosineDecay(Callback):
         return []
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Remember where to begin."""
+        """Find out whether another schedule is there."""
         others = (callback for _, callback in net.callbacks_)
         self._is_replaced = any(isinstance(other, LRScheduler) for other in others)
         self._first_epoch = len(net.history)
-        self._rates = [group["lr"] for group in net.optimizer_.param_groups]
+        self._rates: list[float | None] = []
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Set the learning rate of this epoch."""
+        groups = net.optimizer_.param_groups
+        if len(self._rates) != len(groups):
+            # Here and not before: callbacks may have set it as the training began.
+            self._rates = [group["lr"] for group in groups]
+            self._set = list(self._rates)
         # on_epoch_begin has begun a new row of the history.
-        done = (len(net.history) - 1 - self._first_epoch) / max(net.max_epochs, 1)
+        done = (len(net.history) - 1 - self._first_epoch) / max(_epochs_of(net), 1)
         self._scale(net, (1 + math.cos(math.pi * min(done, 1.0))) / 2)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
@@ -54,8 +68,74 @@ class CosineDecay(Callback):
     def _scale(self, net: Any, factor: float) -> None:
         if self._is_replaced:
             return
-        for group, rate in zip(net.optimizer_.param_groups, self._rates, strict=True):
-            group["lr"] = factor * rate
+        for place, group in enumerate(net.optimizer_.param_groups[: len(self._rates)]):
+            if group["lr"] != self._set[place]:
+                self._rates[place] = None  # it is somebody else's now
+            rate = self._rates[place]
+            if rate is not None:
+                group["lr"] = self._set[place] = factor * rate
+
+
+def _epochs_of(net: Any) -> int:
+    run = getattr(net, "_run", None)
+    return net.max_epochs if run is None else run.n_epochs
+
+
+class EpochLoss(PassthroughScoring):
+    """The loss of an epoch: the mean over its rows, by their weights."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Record it."""
+        prefix = self.name.partition("_")[0]
+        batches = net.history[-1]["batches"]
+        if not any(f"{prefix}_batch_weight" in batch for batch in batches):
+            super().on_epoch_end(net, **kwargs)
+            return
+        batches = [batch for batch in batches if self.name in batch]
+        losses = [batch[self.name] for batch in batches]
+        weights = [batch[f"{prefix}_batch_weight"] for batch in batches]
+        net.history.record(self.name, float(np.average(losses, weights=weights)))
+
+
+class WeightedScoring(EpochScoring):
+    """A score of the validation rows, by their weights."""
+
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any, dataset_valid: Any, **kwargs: Any
+    ) -> None:
+        """Record it."""
+        self._weight = None if dataset_valid is None else weights_of(dataset_valid)
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        del self._weight
+
+    def _scoring(self, net: Any, X_test: Any, y_test: Any) -> float:
+        if self._weight is None:
+            return super()._scoring(net, X_test, y_test)
+        scorer = check_scoring(net, self.scoring_)
+        return scorer(net, X_test, y_test, sample_weight=self._weight)
+
+
+def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:
+    """Refuse to stop early by a score of rows that nobody has held out."""
+    names = {name for name, _ in callbacks} | {
+        getattr(callback, "name", None)
+        for _, callback in callbacks
+        if not isinstance(callback, (EpochLoss, WeightedScoring))
+    }
+    for name, callback in callbacks:
+        if has_valid or not isinstance(callback, EarlyStopping):
+            continue
+        monitor = callback.monitor
+        of_valid = isinstance(monitor, str) and monitor.startswith("valid_")
+        if of_valid and monitor not in names - _DEFAULT_NAMES:
+            raise ValueError(
+                f"The callback {name} watches {monitor!r}, but no rows are held out. Add "
+                "train_split=ValidSplit(5, stratified=True) (from skorch.dataset), or "
+                "watch 'train_loss'."
+            )
+
+
+_DEFAULT_NAMES = {"valid_loss", "valid_acc", "valid_average_precision"}
 
 
 class EpochProgress(Callback):
@@ -87,18 +167,10 @@ class EpochProgress(Callback):
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Open the bar."""
         if net.verbose == 1:
-            self._bar = tqdm(total=net.max_epochs, unit="epoch", file=sys.stderr)
+            self._bar = tqdm(total=_epochs_of(net), unit="epoch", file=sys.stderr)
 
     def go_on_with(self, other: "EpochProgress", n_epochs: int) -> None:
-        """Take the open bar of another one, for a training that was killed.
-
-        Parameters
-        ----------
-        other : EpochProgress
-            The one whose bar is open.
-        n_epochs : int
-            Epochs that are done.
-        """
+        """Take the open bar of another one, for a training that was killed."""
         self._bar = other._bar
         if self._bar is not None:
             self._bar.update(n_epochs)
@@ -107,8 +179,12 @@ class EpochProgress(Callback):
         self, net: Any, batch: Any = None, training: Any = None, **step: Any
     ) -> None:
         """Keep the outputs that the average precision needs."""
-        if self._bar is not None and training:
-            self._outputs.append((batch[1], step["y_pred"]))
+        if self._bar is None or not training:
+            return
+        output = step["y_pred"]
+        output = output[0] if isinstance(output, tuple) else output
+        weight = getattr(batch, "sample_weight", None)
+        self._outputs.append((batch[1], output.detach(), weight))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Move the bar on by one epoch."""
@@ -127,11 +203,15 @@ class EpochProgress(Callback):
         self._bar.update()
 
     def _train_average_precision(self) -> float:
-        y_true = np.concatenate([to_numpy(y) for y, _ in self._outputs])
-        y_score = np.concatenate([to_numpy(output) for _, output in self._outputs])
+        y_true = np.concatenate([to_numpy(y) for y, _, _ in self._outputs])
+        y_score = np.concatenate([to_numpy(output) for _, output, _ in self._outputs])
+        weights = [weight for _, _, weight in self._outputs]
+        weight = None
+        if weights[0] is not None:
+            weight = np.concatenate([to_numpy(weight) for weight in weights])
         if not y_true.any():
             return float("nan")
-        return float(average_precision_score(y_true, y_score))
+        return float(average_precision_score(y_true, y_score, sample_weight=weight))
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Close the bar."""
@@ -160,17 +240,7 @@ class EpochTable(PrintLog):
 
 
 class FitTask:
-    """One call of ``fit``, as scikit-learn's callbacks see it.
-
-    Parameters
-    ----------
-    context : sklearn.callback.CallbackContext
-        The root context of the fit.
-    estimator : estimator instance
-        The one that is fitted.
-    X, y, sample_weight : array-like
-        What the user gave to ``fit``.
-    """
+    """One call of ``fit``, as scikit-learn's callbacks see it."""
 
     def __init__(
         self, context: CallbackContext, estimator: Any, X: Any, y: Any, sample_weight
@@ -190,41 +260,20 @@ class FitTask:
         )
 
     def begin_epoch(self, number: int) -> CallbackContext:
-        """Tell the callbacks that an epoch begins.
-
-        Parameters
-        ----------
-        number : int
-            Which one, from 1.
-
-        Returns
-        -------
-        epoch : sklearn.callback.CallbackContext
-        """
+        """Tell the callbacks that an epoch begins, counted from 1."""
         epoch = self.context.subcontext(task_name=f"epoch {number}")
         epoch.call_on_fit_task_begin(**self.arguments)
         return epoch
 
     def end_epoch(self, epoch: CallbackContext) -> bool:
-        """Tell the callbacks that an epoch ends.
-
-        Parameters
-        ----------
-        epoch : sklearn.callback.CallbackContext
-            What `begin_epoch` returned.
-
-        Returns
-        -------
-        stop : bool
-            Whether one of them wants no more epochs.
-        """
+        """Tell the callbacks that an epoch ends; True if one wants no more of them."""
         net = self.arguments["estimator"]
         return epoch.call_on_fit_task_end(
             **self.arguments,
             # The network goes on being trained, so a callback gets one of its own.
             reconstruction_attributes=lambda: {
                 "module_": copy.deepcopy(net.module_),
-                "_is_training": False,
+                "_run": None,
             },
         )
 
@@ -243,12 +292,17 @@ class EpochTasks(Callback):
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Begin a subtask."""
-        task = vars(net).get("_fit_task")
+        task = _task_of(net)
         if task is not None:
             self._epoch = task.begin_epoch(len(net.history))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """End the subtask, and the training if a callback asks for it."""
-        task = vars(net).get("_fit_task")
+        task = _task_of(net)
         if task is not None and task.end_epoch(self.__dict__.pop("_epoch")):
             raise KeyboardInterrupt  # as skorch's EarlyStopping does
+
+
+def _task_of(net: Any) -> FitTask | None:
+    run = getattr(net, "_run", None)
+    return None if run is None else run.task

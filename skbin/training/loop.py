@@ -1,39 +1,52 @@
-"""Torch's side of the door: a skorch net that ends in one logit."""
+"""skorch's training loop on one logit: each step that differs, in its own method."""
 
 import copy
+import functools
+import inspect
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import logit
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import unpack_data
 from skorch.history import History
-from skorch.utils import TeeGenerator, to_device
+from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
-from torch.utils.data import IterableDataset, Subset
+from torch.utils.data import DataLoader, IterableDataset
 
 from skbin.data.balanced import BalancedBatches
-from skbin.data.rows import (
-    TensorBatches,
-    TensorRows,
-    iterate_batches,
-    lives_in_memory,
-    some_rows,
+from skbin.data.batches import iterate_batches, load_batches
+from skbin.data.fitted import FittedData
+from skbin.data.rows import is_in_memory, resolve, some_rows, weights_of
+from skbin.networks.inputs import make_module
+from skbin.training.callbacks import (
+    CosineDecay,
+    EpochLoss,
+    EpochProgress,
+    EpochTable,
+    EpochTasks,
+    WeightedScoring,
+    refuse_absent_monitors,
 )
-from skbin.data.splits import chooses_rows_freely, hold_out
-from skbin.machine.randomness import RandomState
-from skbin.networks.inputs import input_sizes
-from skbin.training.callbacks import CosineDecay, EpochProgress, EpochTable, EpochTasks
 from skbin.training.loss import (
+    applies_pos_weight,
     refuse_logits_under_bce,
-    refuse_loss_of_two_outputs,
-    refuse_weight_of_classes,
+    refuse_unusable_criterion,
     weighted_loss,
 )
-from skbin.training.output import positive_logit, refuse_squashed, single_output
+from skbin.training.output import (
+    as_float32,
+    first_output,
+    positive_logit,
+    refuse_squashed,
+    single_output,
+)
 from skbin.training.parameters import ParameterNet
-from skbin.training.speed import can_be_fused
+from skbin.training.resuming import CHECKPOINTING, LeaveCheckpoints, resume
+from skbin.training.run import Run
+from skbin.training.speed import can_be_fused, needs_no_closure, read_losses
 
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
 # computed alike, so its probability does not depend on which rows come with it.
@@ -41,37 +54,124 @@ _ROW_BLOCK = 16
 # Batches of prediction that stay in the caches and still keep Python's share small.
 _EVALUATION_VALUES = 32_768
 _MOST_EVALUATION_ROWS = 1024
+_REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
+_NAMES_ROWS = ("sampler", "batch_sampler")
 
 
 class LogitNet(ParameterNet):
-    """The steps of skorch's training loop that we change, each in its own method.
+    """A skorch net that ends in one logit and is trained on targets 0 and 1.
 
-    Targets are 0 and 1 here and inputs are tensors; `BinaryNetClassifier` sees to it.
-    It also sets what the steps read: ``pos_weight_``, ``batch_prior_``,
-    ``_input_shape``, ``_largest_id``, ``_seed``, ``_is_new``, ``_is_training`` and
-    ``_checkpoints``.
+    What it knows of the data is `_data`; what lives during a training only is `_run`.
     """
 
     pos_weight: Any = None
-    pos_weight_: float
-    batch_prior_: float
+    _data: FittedData | None = None
+    _run: Run | None = None
 
     @property
     def _default_callbacks(self):
         inherited = dict(super()._default_callbacks)
-        inherited["valid_average_precision"] = EpochScoring(
-            "average_precision", name="valid_average_precision", lower_is_better=False
-        )
+        inherited["train_loss"] = EpochLoss("train_loss", on_train=True)
+        inherited["valid_loss"] = EpochLoss("valid_loss")
+        for name, metric in (
+            ("valid_acc", "accuracy"),
+            ("valid_average_precision", "average_precision"),
+        ):
+            inherited[name] = WeightedScoring(metric, name=name, lower_is_better=False)
         inherited["progress"] = EpochProgress()
         inherited["cosine_decay"] = CosineDecay()
         inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
 
-    def _uniquely_named_callbacks(self):
-        # A parameter stays as it was given: fit works on copies.
-        for name, callback in super()._uniquely_named_callbacks():
-            yield name, copy.copy(callback)
+    # ---- the parts
+
+    def initialize_callbacks(self):
+        """Make the callbacks; with `memory` a last one leaves checkpoints."""
+        super().initialize_callbacks()
+        if self._run is not None and self._run.checkpoints is not None:
+            self.callbacks_.append(
+                (CHECKPOINTING, LeaveCheckpoints(self._run.checkpoints))
+            )
+        return self
+
+    def initialize_module(self):
+        """Make the network, its input sizes taken from the data; see skorch."""
+        kwargs = self.get_params_for("module")
+        self.module_ = make_module(self._module_for_data(), kwargs, self._data)
+        if self._run is not None and self._run.train is not None:
+            self._prepare_module()
+        return self
+
+    def _module_for_data(self) -> Any:
+        return self.module
+
+    def initialize_criterion(self):
+        """Make the loss; an instance is copied, never changed. See skorch."""
+        kwargs = self.get_params_for("criterion")
+        criterion = self.criterion
+        if isinstance(criterion, nn.Module) and not kwargs:
+            criterion = copy.deepcopy(criterion)
+        refuse_unusable_criterion(criterion, kwargs, self.predict_nonlinearity)
+        self.criterion_ = self.initialized_instance(criterion, kwargs)
+        refuse_unusable_criterion(self.criterion_, {}, self.predict_nonlinearity)
+        self._hand_pos_weight_over()
+        return self
+
+    def _bare_criterion(self) -> Any:
+        return getattr(self.criterion_, "_orig_mod", self.criterion_)
+
+    def _takes_logits(self) -> bool:
+        return not isinstance(self._bare_criterion(), nn.BCELoss)
+
+    def _hand_pos_weight_over(self) -> None:
+        """Let a loss that knows `pos_weight` apply it; others get weights of rows."""
+        criterion = self._bare_criterion()
+        if self._data is None or not applies_pos_weight(criterion):
+            return
+        if self._data.pos_weight != 1 or criterion.pos_weight is not None:
+            device = self._compute_device()
+            criterion.pos_weight = torch.tensor(self._data.pos_weight, device=device)
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Collect the arguments of an optimizer; Adam and AdamW are fused by default."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if can_be_fused(getattr(self, prefix, None), args[0], kwargs):
+            kwargs["fused"] = True
+        return args, kwargs
+
+    def _bare_module(self) -> Any:
+        return getattr(self.module_, "_orig_mod", self.module_)
+
+    def _compute_device(self) -> Any:
+        return self.device
+
+    def _prepare_module(self) -> None:
+        """Let a network begin where the data are: their scale, the base rate."""
+        module, run = self._bare_module(), self._run
+        assert run is not None
+        base_logit = self._base_logit() if run.is_fresh else None
+        if base_logit is not None and hasattr(module, "set_base_logit"):
+            module.set_base_logit(base_logit)
+        wants_rows = getattr(module, "wants_input_scale", False)
+        # What is read from a stream once may not come again.
+        if not wants_rows or isinstance(run.train, IterableDataset):
+            return
+        batches = [
+            X for X, _ in self.get_iterator(some_rows(run.train), training=False)
+        ]
+        if isinstance(batches[0], torch.Tensor):
+            parameters = next(module.parameters())
+            module.learn_input_scale(torch.cat(batches).to(parameters.device))
+
+    def _base_logit(self) -> float | None:
+        """The logit of the share of positives, as weighted, for a new network."""
+        assert self._data is not None
+        if isinstance(self.module, nn.Module) or not 0 < self._data.batch_prior < 1:
+            return None
+        return float(logit(self._data.batch_prior) + np.log(self._data.pos_weight))
+
+    # ---- the loop
 
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks what happens; see skorch.
@@ -79,243 +179,70 @@ class LogitNet(ParameterNet):
         Those that do not override the method are not called: with small networks the
         empty calls, three for each callback and batch, took a tenth of the time.
         """
+        run = self._run
+        if run is None:
+            super().notify(method_name, **cb_kwargs)
+            return
         getattr(self, method_name)(self, **cb_kwargs)
-        if method_name == "on_train_begin" or "_listeners" not in vars(self):
-            self._listeners: dict[str, list[Any]] = {}  # callbacks may be new ones
-        if method_name not in self._listeners:
-            self._listeners[method_name] = [
+        if method_name in ("on_train_begin", "on_epoch_begin"):
+            run.listeners = {}  # callbacks may be new ones
+        if method_name not in run.listeners:
+            run.listeners[method_name] = [
                 callback
                 for _, callback in self.callbacks_
-                if getattr(type(callback), method_name, None)
-                is not getattr(Callback, method_name, None)
+                if _listens(callback, method_name)
             ]
-        for callback in self._listeners[method_name]:
+        for callback in run.listeners[method_name]:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
                 # skorch lets callbacks end a training as Ctrl-C does.
-                self._was_interrupted = not isinstance(callback, EarlyStopping)
+                run.was_interrupted = not isinstance(callback, EarlyStopping)
                 raise
-        checkpoints = vars(self).get("_checkpoints")
-        if method_name == "on_epoch_end" and checkpoints is not None:
-            checkpoints.offer(self._state_between_epochs)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Let a new network begin where the data are; see skorch."""
+        """Draw the random numbers that a killed training would have drawn next."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
-        if "_random_state_between" in vars(self):
-            self.__dict__.pop("_random_state_between").restore()
-        module = self._bare_module()
-        if self.__dict__.pop("_is_new", False):
-            self._begin_at_base_rate(module)
-        if not getattr(module, "wants_input_scale", False):
-            return
-        if isinstance(dataset_train, IterableDataset):
-            return  # what is read from a stream once may not come again
-        rows = self.get_iterator(some_rows(dataset_train), training=False)
-        batches = [X for X, _ in rows]
-        if isinstance(batches[0], torch.Tensor):
-            module.learn_input_scale(
-                to_device(torch.cat(batches), self._compute_device())
-            )
-
-    def _bare_module(self) -> Any:
-        return self.module_
-
-    def _compute_device(self) -> Any:
-        return self.device
-
-    def _begin_at_base_rate(self, module) -> None:
-        """Let the network give every row the share of positives, as weighted."""
-        set_base_logit = getattr(module, "set_base_logit", None)
-        is_users = isinstance(self.module, nn.Module)
-        if set_base_logit and not is_users and 0 < self.batch_prior_ < 1:
-            set_base_logit(logit(self.batch_prior_) + np.log(self.pos_weight_))
+        if self._run is not None and self._run.random_state_between is not None:
+            self._run.random_state_between.restore()
+            self._run.random_state_between = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train, and note whether something but early stopping ended it; see skorch.
-
-        A training that was killed goes on after the last epoch that it has left.
-        """
-        self._was_interrupted = True
-        checkpoints = vars(self).get("_checkpoints")
-        if checkpoints is not None and checkpoints.left is not None:
-            self._go_on_from(checkpoints)
-            epochs = self.max_epochs - len(self.history)
-        elif checkpoints is not None:
-            checkpoints.random_state_before = RandomState(self._compute_device())
+        """Train; go on after the last epoch that a killed training has left."""
+        run = self._run
+        if run is None:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        refuse_absent_monitors(self.callbacks_, has_valid=run.valid is not None)
+        epochs = run.n_epochs
+        if run.checkpoints is not None:
+            epochs -= resume(self, run)
+        run.was_interrupted = True
         super().fit_loop(X, y, epochs, **fit_params)
-        # No epoch has taken it if all of them were done when the process was killed.
-        self.__dict__.pop("_random_state_between", None)
-        self._was_interrupted = False
+        run.was_interrupted = False
         return self
 
-    def _state_between_epochs(self) -> dict[str, Any]:
-        return {
-            "attributes": self._what_training_sets(),
-            "random_state_before": self._checkpoints.random_state_before,
-            "random_state_between": RandomState(self._compute_device()),
-        }
-
-    def _go_on_from(self, checkpoints) -> None:
-        new_callbacks = self.callbacks_
-        self.__dict__.update(checkpoints.left["attributes"])
-        self.__dict__.pop("_is_new", None)
-        for (_, new), (_, old) in zip(new_callbacks, self.callbacks_, strict=True):
-            if isinstance(old, EpochProgress):
-                old.go_on_with(new, n_epochs=len(self.history))
-        # The iterators over batches are made as they were when the training began.
-        checkpoints.random_state_before = checkpoints.left["random_state_before"]
-        checkpoints.random_state_before.restore()
-        self._random_state_between = checkpoints.left["random_state_between"]
-
-    def _set_training(self, training=True):
-        # Walking through all layers at each step costs more than some of the layers.
-        if self.module_.training != training:
-            super()._set_training(training)
-
-    def initialize_module(self):
-        """Make the network, its input sizes taken from the data; see skorch."""
-        kwargs = self.get_params_for("module")
-        module = self.module
-        if isinstance(module, nn.Module):
-            if not kwargs:
-                self.module_ = copy.deepcopy(module)
-                return self
-            module = type(module)
-        seen = vars(self)
-        sizes = input_sizes(
-            module, seen.get("_input_shape"), kwargs, seen.get("_largest_id")
-        )
-        self.module_ = module(**sizes, **kwargs)
-        return self
-
-    def initialize_criterion(self):
-        """Make the loss; see skorch."""
-        refuse_loss_of_two_outputs(self.criterion)
-        refuse_weight_of_classes(self.get_params_for("criterion"))
-        super().initialize_criterion()
-        self._criterion_takes_logits = isinstance(self.criterion_, nn.BCEWithLogitsLoss)
-        self._set_pos_weight()
-        return self
-
-    def _set_pos_weight(self) -> None:
-        pos_weight = self.__dict__.get("pos_weight_", 1.0)
-        if self._criterion_takes_logits:
-            criterion: Any = getattr(self.criterion_, "_orig_mod", self.criterion_)
-            if pos_weight != 1 or criterion.pos_weight is not None:
-                device = self._compute_device()
-                criterion.pos_weight = torch.tensor(pos_weight, device=device)
-            return
-        if self.pos_weight is not None:
-            raise ValueError(
-                f"{type(self.criterion_).__name__} takes no pos_weight, got "
-                f"pos_weight={self.pos_weight!r}. End the module in a logit and use "
-                "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
-            )
-
-    def get_params_for_optimizer(self, prefix, named_parameters):
-        """Collect the arguments of an optimizer; see skorch.
-
-        Adam and AdamW are fused, unless ``optimizer__fused`` or ``optimizer__foreach``
-        says otherwise.
-
-        Parameters
-        ----------
-        prefix : str
-            Name of the optimizer's parameter.
-        named_parameters : iterator
-            The weights.
-
-        Returns
-        -------
-        args : tuple
-            The groups of weights.
-        kwargs : dict
-            All other arguments.
-        """
-        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        if can_be_fused(getattr(self, prefix, None), args[0], kwargs):
-            kwargs["fused"] = True
-        return args, kwargs
-
-    def infer(self, x, **fit_params):
-        """Compute one output for each sample of a batch.
-
-        Parameters
-        ----------
-        x : tensor of shape (batch_size, ...) or dict of tensors
-            A batch.
-        **fit_params : dict
-            Passed to the module's ``forward``.
-
-        Returns
-        -------
-        output : tensor of shape (batch_size,), or a tuple that starts with it
-            A logit under ``BCEWithLogitsLoss``.
-        """
-        if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
-            x = x.float()
-        # NeuralNetBinaryClassifier would refuse two outputs.
-        try:
-            output = NeuralNet.infer(self, x, **fit_params)
-        except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            _tell_what_was_given(error, x, fit_params)
-            raise
-        if not isinstance(output, tuple):
-            return self._to_single(output)
-        return (self._to_single(output[0]), *output[1:])
-
-    def _to_single(self, output: torch.Tensor) -> torch.Tensor:
-        if not self._criterion_takes_logits:
-            output = single_output(output)
-            if output.requires_grad and self._is_first_batch():
-                refuse_logits_under_bce(output, self.criterion_)
-            return output
-        if output.grad_fn is not None and self._is_first_batch():
-            refuse_squashed(output)
-        return positive_logit(output)
-
-    def _is_first_batch(self) -> bool:
-        # What a module ends in does not change from batch to batch.
-        return len(self.history) == 1 and len(self.history[0]["batches"]) == 1
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Compute the loss of a batch, sample weights included.
-
-        Parameters
-        ----------
-        y_pred : tensor of shape (batch_size,), or a tuple that starts with it
-            Output of `infer`.
-        y_true : tensor of shape (batch_size,)
-            Targets 0 and 1.
-        X : tensor, default=None
-            The batch. Unused.
-        training : bool, default=False
-            Unused.
-
-        Returns
-        -------
-        loss : tensor of shape ()
-        """
-        if isinstance(y_pred, tuple):
-            y_pred = y_pred[0]
-        if not hasattr(y_true, "sample_weight"):
-            y_true = _checked_target(y_true)
-            return super().get_loss(y_pred, y_true, X, training)
-        if y_true.sample_weight is None:
-            return self.criterion_(y_pred, y_true)
-        return weighted_loss(self.criterion_, y_pred, y_true, y_true.sample_weight)
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Give the rows to train on and those held out; see skorch."""
+        if self._run is not None and self._run.train is not None:
+            return self._run.train, self._run.valid
+        return super().get_split_datasets(X, y, **fit_params)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run one epoch and stop at a loss that is no number; see skorch."""
+        """Run one epoch and stop at a loss that is NaN or infinite; see skorch."""
         if iterator is None:
             return
-        run = super().run_single_epoch
-        if isinstance(iterator, TensorBatches) and type(self.history) is History:
-            run = self._run_tensor_batches
-        run(iterator, training, prefix, step_fn, **fit_params)
-        losses = [b.get(f"{prefix}_loss", 0.0) for b in self.history[-1]["batches"]]
+        batches = self.history[-1]["batches"]
+        n_before = len([batch for batch in batches if f"{prefix}_loss" in batch])
+        self._run_batches(iterator, training, prefix, step_fn, **fit_params)
+        losses = [
+            batch[f"{prefix}_loss"] for batch in batches if f"{prefix}_loss" in batch
+        ]
+        if training and len(losses) == n_before:
+            raise ValueError(
+                "The training data gave no batch, so that nothing was learned. Pass "
+                "samples, and with iterator_train__drop_last=True more of them than "
+                f"batch_size={self.batch_size}; a sampler must draw some."
+            )
         if np.isfinite(losses).all():
             return
         raise ValueError(
@@ -324,25 +251,57 @@ class LogitNet(ParameterNet):
             f"now lr={self.lr}, or clip gradients (skorch's GradientNormClipping)."
         )
 
-    def _run_tensor_batches(self, iterator, training, prefix, step_fn, **fit_params):
-        # As in skorch, but the history is looked up once and not four times a batch,
-        # and holds losses as they lie on the device until the epoch ends: reading one
-        # would make the processor wait for a GPU at each batch.
+    def _run_batches(self, iterator, training, prefix, step_fn, **fit_params):
+        # As in skorch, but the history is looked up once and not four times a batch. On
+        # a GPU it holds losses as they lie there until the epoch ends: reading one
+        # would make Python wait for the GPU at each batch.
+        if type(self.history) is not History:
+            NeuralNet.run_single_epoch(
+                self, iterator, training, prefix, step_fn, **fit_params
+            )
+            return
         batches = self.history[-1]["batches"]
+        n_batches = 0
         try:
             for batch in iterator:
                 self.notify("on_batch_begin", batch=batch, training=training)
-                step = step_fn(batch, **fit_params)
-                batches[-1][f"{prefix}_loss"] = step["loss"].detach()
-                batches[-1][f"{prefix}_batch_size"] = len(batch[0])
+                weight = self._weight_of(batch)
+                step = step_fn(batch, **self._says_whole(batch), **fit_params)
+                loss = step["loss"].detach()
+                row = batches[-1]
+                row[f"{prefix}_loss"] = loss.item() if loss.is_cpu else loss
+                row[f"{prefix}_batch_size"] = _n_rows(batch[0])
+                if weight is not None:
+                    row[f"{prefix}_batch_weight"] = float(weight.sum())
                 self.notify("on_batch_end", batch=batch, training=training, **step)
+                n_batches += 1
         finally:
-            _read_losses(batches, f"{prefix}_loss")
-        self.history.record(f"{prefix}_batch_count", len(iterator))
+            read_losses(batches, f"{prefix}_loss")
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _weight_of(self, batch: Any) -> torch.Tensor | None:
+        weight = getattr(batch, "sample_weight", None)
+        if self._run is not None:
+            self._run.batch_weight = weight
+        return weight
+
+    def _says_whole(self, batch: Any) -> dict[str, bool]:
+        """Spare a network the look for missing values that it has been told of."""
+        is_whole = getattr(batch, "is_whole", False)
+        return {"is_whole": True} if is_whole and self._asks_whether_whole() else {}
+
+    def _asks_whether_whole(self) -> bool:
+        return _takes_is_whole(type(self._bare_module()))
+
+    def _abandon_training(self) -> None:
+        """Let go of what a training that fails has taken from elsewhere."""
+        for _, callback in vars(self).get("callbacks_", []):
+            if isinstance(callback, EpochProgress):
+                callback.close()
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer; see skorch."""
-        if not _needs_no_closure(self.optimizer_) or len(self._optimizers) > 1:
+        if not needs_no_closure(self.optimizer_) or len(self._optimizers) > 1:
             return super().train_step(batch, **fit_params)
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch, **fit_params)
@@ -355,113 +314,176 @@ class LogitNet(ParameterNet):
         self.optimizer_.step()
         return step
 
+    def _set_training(self, training=True):
+        # Walking through all layers at each step costs more than some of the layers.
+        if self.module_.training != training:
+            super()._set_training(training)
+
+    def infer(self, x, **fit_params):
+        """Compute one output for each sample of a batch, a logit for most losses."""
+        # NeuralNetBinaryClassifier would refuse two outputs.
+        try:
+            output = NeuralNet.infer(self, as_float32(x), **fit_params)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            _tell_what_was_given(error, x, fit_params)
+            raise
+        if not isinstance(output, tuple):
+            return self._to_single(output)
+        return (self._to_single(output[0]), *output[1:])
+
+    def _to_single(self, output: Any) -> torch.Tensor:
+        if not self._takes_logits():
+            output = single_output(output)
+            if output.requires_grad and self._is_first_batch():
+                refuse_logits_under_bce(output, self._bare_criterion())
+            return output
+        output = first_output(output)
+        is_checked = self.predict_nonlinearity == "auto" and output.grad_fn is not None
+        if is_checked and self._is_first_batch():
+            refuse_squashed(output)
+        return positive_logit(output)
+
+    def _is_first_batch(self) -> bool:
+        # What a module ends in does not change from batch to batch.
+        return len(self.history) == 1 and len(self.history[0]["batches"]) == 1
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Compute the loss of a batch, weights of rows included; see skorch."""
+        output = y_pred[0] if isinstance(y_pred, tuple) else y_pred
+        if not isinstance(y_true, torch.Tensor) or y_true.device != output.device:
+            y_true = to_tensor(y_true, device=output.device)
+        y_true = y_true.float().reshape(output.shape)
+        weight = None if self._run is None else self._run.batch_weight
+        pos_weight = self._pos_weight_of_rows()
+        if weight is None and pos_weight == 1:
+            loss = self.criterion_(output, y_true)
+        else:
+            loss = weighted_loss(self.criterion_, output, y_true, weight, pos_weight)
+        if loss.dim():
+            raise ValueError(
+                f"The loss has shape {tuple(loss.shape)}, but training needs one number: "
+                f"let {type(self._bare_criterion()).__name__} return a mean or a sum."
+            )
+        return loss
+
+    def _pos_weight_of_rows(self) -> float:
+        """The weight of positives where the loss itself does not know it."""
+        known = getattr(self._bare_criterion(), "pos_weight", None) is not None
+        return 1.0 if known or self._data is None else self._data.pos_weight
+
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""
-        Xi = batch[0]
-        missing = -len(Xi) % _ROW_BLOCK if isinstance(Xi, torch.Tensor) else 0
-        if training or not missing:
-            return super().evaluation_step(batch, training=training)
-        padding = Xi[-1:].expand(missing, *Xi.shape[1:])
-        output = super().evaluation_step([torch.cat([Xi, padding]), *batch[1:]])
+        self.check_is_fitted()
+        X, _ = unpack_data(batch)
+        n_rows = _n_rows(X)
+        with torch.set_grad_enabled(training):
+            self._set_training(training)
+            if not training:
+                X = _in_blocks(X, n_rows)
+            output = self.infer(X, **self._says_whole(batch))
         if isinstance(output, tuple):
-            return tuple(part[: len(Xi)] for part in output)
-        return output[: len(Xi)]
+            first, *others = output
+            return (
+                first[:n_rows],
+                *(_cut(other, len(first), n_rows) for other in others),
+            )
+        return output[:n_rows]
 
-    def _evaluation_batch_size(self, dataset) -> int:
-        while isinstance(dataset, Subset):
-            dataset = dataset.dataset
-        values_per_row = int(np.prod(dataset.shape[1:]))
-        rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(values_per_row, 1))
-        return max(self.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Split off the rows of the internal validation; see skorch.
-
-        Parameters
-        ----------
-        X : torch Dataset
-            The training data.
-        y : ndarray of shape (n_samples,) or None
-            Targets 0 and 1.
-        **fit_params : dict
-            Passed to `train_split`.
-
-        Returns
-        -------
-        dataset_train, dataset_valid : torch Dataset
-            The second is None without `train_split`.
-        """
-        if not isinstance(X, TensorRows):
-            return super().get_split_datasets(X, y, **fit_params)
-        chooses_freely = chooses_rows_freely(self.train_split)
-        order: Any = X.training_order(
-            keep_order=not (chooses_freely and self._shuffles_training())
-        )
-        if self.train_split and chooses_freely:
-            order = np.arange(len(X)) if order is None else order
-            return hold_out(self.train_split, X, order, random_state=self._seed)
-        dataset: Any = X if order is None else Subset(X, order)
-        if not self.train_split:
-            return dataset, None
-        return self.train_split(dataset, y if order is None else y[order], **fit_params)
-
-    def _shuffles_training(self) -> bool:
-        shuffle = self.get_params_for("iterator_train").get("shuffle", True)
-        return self.iterator_train in (iterate_batches, BalancedBatches) and shuffle
+    # ---- batches
 
     def get_iterator(self, dataset, training=False):
-        """Make the iterator over batches; see skorch.
-
-        Parameters
-        ----------
-        dataset : torch Dataset
-            The samples.
-        training : bool, default=False
-            Whether they are trained on.
-
-        Returns
-        -------
-        iterator : iterable of batches
-        """
+        """Make the iterator over batches; see skorch."""
         prefix = "iterator_train" if training else "iterator_valid"
-        iterator = getattr(self, prefix)
-        if iterator is not iterate_batches:
-            if iterator is not BalancedBatches:
-                _refuse_lost_weights(dataset, prefix)
-            batches = super().get_iterator(dataset, training=training)
-            if training and isinstance(batches, BalancedBatches):
-                self.batch_prior_ = batches.positive_share
-            return batches
-        of_iterator = self.get_params_for(prefix)
-        kwargs = {"batch_size": self.batch_size, **of_iterator}
+        iterator, kwargs = getattr(self, prefix), self.get_params_for(prefix)
+        if iterator == "auto":
+            iterator = iterate_batches
         if training:
-            kwargs.setdefault("shuffle", self.__dict__.get("_is_training", False))
-        elif lives_in_memory(dataset) and "batch_size" not in of_iterator:
-            kwargs["batch_size"] = self._evaluation_batch_size(dataset)
-        if kwargs["batch_size"] == -1:
+            _refuse_row_numbers(kwargs, dataset)
+        else:
+            _refuse_other_order(iterator, kwargs)
+        in_memory = is_in_memory(dataset)
+        if "batch_size" not in kwargs and "batch_sampler" not in kwargs:
+            kwargs["batch_size"] = self.batch_size
+            if not training and in_memory and iterator is iterate_batches:
+                kwargs["batch_size"] = self._evaluation_batch_size(dataset)
+        if kwargs.get("batch_size") == -1:
             kwargs["batch_size"] = len(dataset)
-        if kwargs["batch_size"] is None and lives_in_memory(dataset):
+        if iterator not in (iterate_batches, DataLoader):
+            return self._other_iterator(iterator, dataset, kwargs, prefix)
+        if in_memory and kwargs.get("batch_size", 1) is None:
             raise ValueError(
                 "batch_size=None is for a Dataset whose samples are batches, but X is "
                 "an array. Pass a number of rows, or -1 for all."
             )
+        if training and iterator is iterate_batches and self._run is not None:
+            kwargs.setdefault("shuffle", True)
+        uses_loader = iterator is DataLoader or len(kwargs) > 2 or not in_memory
+        if uses_loader and not training:
+            # It draws a seed for its workers, and predictions draw no random numbers.
+            kwargs.setdefault("generator", torch.Generator())
+        make = load_batches if iterator is DataLoader else iterate_batches
+        return make(dataset, **kwargs)
+
+    def _other_iterator(self, iterator, dataset, kwargs, prefix):
+        is_balanced = _is_balanced(iterator)
+        if not is_balanced and weights_of(dataset) is not None:
+            raise ValueError(
+                f"sample_weight needs {prefix}='auto', DataLoader or BalancedBatches, "
+                f"which carry weights along with batches, got {iterator!r}."
+            )
         return iterator(dataset, **kwargs)
 
+    def _evaluation_batch_size(self, dataset) -> int:
+        root, _ = resolve(dataset)
+        rows = _EVALUATION_VALUES // max(root.n_values, 1)
+        rows = min(_MOST_EVALUATION_ROWS, rows)
+        return max(self.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
 
-def _read_losses(batches: list[dict[str, Any]], name: str) -> None:
-    """Turn the losses of an epoch from tensors into numbers, all at once."""
-    batches = [batch for batch in batches if name in batch]
-    if not batches:
-        return
-    losses = torch.stack([batch[name] for batch in batches]).flatten().tolist()
-    for batch, loss in zip(batches, losses, strict=True):
-        batch[name] = loss
+
+def _listens(callback: Any, method_name: str) -> bool:
+    """Whether a callback has a method of its own, of its class or set on it."""
+    method = getattr(callback, method_name, None)
+    inherited = getattr(Callback, method_name, None)
+    return method is not None and getattr(method, "__func__", method) is not inherited
+
+
+@functools.cache
+def _takes_is_whole(module_type: type) -> bool:
+    return "is_whole" in inspect.signature(module_type.forward).parameters
+
+
+def _is_balanced(iterator: Any) -> bool:
+    return isinstance(iterator, type) and issubclass(iterator, BalancedBatches)
+
+
+def _n_rows(X: Any) -> int:
+    if isinstance(X, dict):
+        return len(next(iter(X.values())))
+    return len(X[0]) if isinstance(X, (list, tuple)) else len(X)
+
+
+def _in_blocks(X: Any, n_rows: int) -> Any:
+    """Repeat the last row until the rows fill blocks."""
+    missing = -n_rows % _ROW_BLOCK
+    if not missing:
+        return X
+    if isinstance(X, dict) and all(isinstance(v, torch.Tensor) for v in X.values()):
+        return {name: _in_blocks(part, n_rows) for name, part in X.items()}
+    if not isinstance(X, torch.Tensor):
+        return X
+    return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
+
+
+def _cut(output: Any, n_computed: int, n_rows: int) -> Any:
+    is_by_row = isinstance(output, torch.Tensor) and output.dim() > 0
+    return output[:n_rows] if is_by_row and len(output) == n_computed else output
 
 
 def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
-    if fit_params:
+    unknown = sorted(fit_params.keys() - {"is_whole"})
+    if unknown:
         error.add_note(
-            f"What fit does not know is passed to the module: {sorted(fit_params)}. "
+            f"What fit does not know is passed to the module: {unknown}. "
             "Weights of rows are called sample_weight."
         )
     for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
@@ -473,33 +495,37 @@ def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
     if "more than 1 value per channel" in str(error):
         error.add_note(
             "Batch normalization needs two rows in each training step: pass more rows, "
-            "and a batch_size of 2 or more."
+            "and a batch_size of 2 or more. A DataLoader leaves a last batch of one row "
+            "out with iterator_train__drop_last=True."
         )
 
 
-def _needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:
-    # Of torch's own, LBFGS alone evaluates the loss more than once for a step.
-    of_torch = type(optimizer).__module__.startswith("torch.optim.")
-    return of_torch and not isinstance(optimizer, torch.optim.LBFGS)
-
-
-def _refuse_lost_weights(dataset: Any, prefix: str) -> None:
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    if getattr(dataset, "sample_weight", None) is None:
+def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
+    """Refuse a sampler where rows have other numbers than the user's."""
+    named = [name for name in _NAMES_ROWS if kwargs.get(name) is not None]
+    root, index = resolve(dataset)
+    if not named or index is None:
         return
     raise ValueError(
-        f"Fractional sample_weight needs the default {prefix}, which carries weights "
-        "along with batches. Leave it out, or pass whole-numbered weights."
+        f"iterator_train__{named[0]} names rows of X, but only {len(index)} of the "
+        f"{len(root)} rows are trained on, so that it would draw others: without "
+        "train_split and without rows of weight zero both have the same numbers. Hold "
+        "rows out with train_split=predefined_split(Dataset(X_valid, y_valid)); leave "
+        "out rows of weight zero before: X[weight > 0]."
     )
 
 
-def _checked_target(y_true: Any) -> Any:
-    if not isinstance(y_true, torch.Tensor):
-        return y_true
-    if not bool(((y_true == 0) | (y_true == 1)).all()):
+def _refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
+    """Refuse what would give predictions for other rows than were asked for."""
+    if _is_balanced(iterator):
         raise ValueError(
-            "Targets from a Dataset must be 0 and 1, got "
-            f"{torch.unique(y_true).tolist()[:10]}."
+            "iterator_valid=BalancedBatches would predict and validate rows that a "
+            "sampler draws. Use iterator_train=BalancedBatches, and leave "
+            "iterator_valid at 'auto'."
         )
-    return y_true.float()
+    wrong = [name for name in _REORDERS if kwargs.get(name)]
+    if wrong:
+        raise ValueError(
+            f"iterator_valid__{wrong[0]} would give predictions in another order, or of "
+            "other rows, than X has. Leave it out."
+        )

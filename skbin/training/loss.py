@@ -10,84 +10,73 @@ import torch
 from torch import nn
 
 _OF_TWO_OUTPUTS = (nn.CrossEntropyLoss, nn.NLLLoss)
+_OF_ONE_OUTPUT = (nn.BCEWithLogitsLoss, nn.BCELoss)
 
 
-def refuse_loss_of_two_outputs(criterion: Any) -> None:
-    """Refuse a loss that wants a score for each class.
-
-    Parameters
-    ----------
-    criterion : type or torch.nn.Module
-        The loss.
-
-    Raises
-    ------
-    ValueError
-        For ``CrossEntropyLoss`` and ``NLLLoss``: on one logit the first would take the
-        rows of a batch for classes, without a word.
-
-    Examples
-    --------
-    >>> refuse_loss_of_two_outputs(nn.BCEWithLogitsLoss)
-    """
+def refuse_unusable_criterion(
+    criterion: Any, params: Mapping[str, Any], predict_nonlinearity: Any
+) -> None:
+    """Refuse a loss, or a class of one, that does not fit one output for each row."""
     kind = criterion if isinstance(criterion, type) else type(criterion)
-    if not issubclass(kind, _OF_TWO_OUTPUTS):
+    if issubclass(kind, _OF_TWO_OUTPUTS):
+        raise ValueError(
+            f"criterion={kind.__name__} wants a score for each of two classes, but here "
+            "a network has one logit. Leave the criterion at BCEWithLogitsLoss, which is "
+            "the same loss: of two outputs, logits or log-softmax, it takes the "
+            "difference. fold_softmax_head makes one output of two; class weights "
+            "[w0, w1] are pos_weight=w1 / w0."
+        )
+    weight = params.get("weight", getattr(criterion, "weight", None))
+    if weight is not None and torch.as_tensor(weight).numel() == 2:
+        negative, positive = torch.as_tensor(weight).flatten().tolist()
+        raise ValueError(
+            f"criterion__weight={weight!r} looks like two class weights, but a loss of "
+            "one output takes it for weights of rows. Use "
+            f"pos_weight={positive / negative:g}."
+        )
+    if params.get("reduction", getattr(criterion, "reduction", None)) == "none":
+        raise ValueError(
+            "criterion__reduction='none' gives a loss for each row, but training needs "
+            "one number. Leave it at 'mean'; for weights of rows pass sample_weight to "
+            "fit."
+        )
+    is_of_torch = kind.__module__.startswith("torch.nn")
+    if is_of_torch and issubclass(kind, nn.Module) and predict_nonlinearity == "auto":
+        _refuse_unknown_link(kind)
+
+
+def _refuse_unknown_link(kind: type) -> None:
+    if issubclass(kind, _OF_ONE_OUTPUT):
         return
     raise ValueError(
-        f"criterion={kind.__name__} wants a score for each of two classes, but here a "
-        "network has one logit. Leave the criterion at BCEWithLogitsLoss, which is the "
-        "same loss: of two outputs, logits or log-softmax, it takes the difference. "
-        "fold_softmax_head makes one output of two; class weights [w0, w1] are "
-        "pos_weight=w1 / w0."
+        f"criterion={kind.__name__} is a loss neither of a logit nor of a probability, "
+        "so that predict_nonlinearity='auto' cannot tell the probabilities. Use "
+        "BCEWithLogitsLoss (the default), BCELoss or a loss of your own on logits; or "
+        "pass a predict_nonlinearity from outputs to two columns of probabilities."
     )
 
 
-def refuse_weight_of_classes(criterion_params: Mapping[str, Any]) -> None:
-    """Refuse class weights where torch's loss would take them for weights of rows.
+def applies_pos_weight(criterion: nn.Module) -> bool:
+    """Whether a loss has `pos_weight` and computes with it.
 
-    Parameters
-    ----------
-    criterion_params : dict
-        What the loss is made with.
-
-    Raises
-    ------
-    ValueError
-        If it holds a ``weight`` of two values.
-
-    Examples
-    --------
-    >>> refuse_weight_of_classes({"reduction": "sum"})
+    A subclass with a forward of its own may ignore it; its rows are weighed instead.
     """
-    weight = criterion_params.get("weight")
-    if weight is None or torch.as_tensor(weight).numel() != 2:
-        return
-    negative, positive = torch.as_tensor(weight).flatten().tolist()
-    raise ValueError(
-        f"criterion__weight={weight!r} looks like two class weights, but a loss of one "
-        f"output takes it for weights of rows. Use pos_weight={positive / negative:g}."
-    )
+    if getattr(criterion, "weighs_positives", False):
+        return True
+    return getattr(type(criterion), "forward", None) is nn.BCEWithLogitsLoss.forward
+
+
+def pos_weight_in(criterion: nn.Module) -> Any:
+    """The `pos_weight` that a loss was made with, as a number where it is one."""
+    given = getattr(criterion, "pos_weight", None)
+    if given is None:
+        return None
+    values = torch.as_tensor(given).flatten().tolist()
+    return values[0] if len(values) == 1 else values
 
 
 def refuse_logits_under_bce(output: torch.Tensor, criterion: nn.Module) -> None:
-    """Refuse an output that is no probability under ``BCELoss``.
-
-    Parameters
-    ----------
-    output : tensor of shape (batch_size,)
-        What the module returned.
-    criterion : torch.nn.Module
-        The loss.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside of [0, 1].
-
-    Examples
-    --------
-    >>> refuse_logits_under_bce(torch.tensor([-2.0]), nn.BCEWithLogitsLoss())
-    """
+    """Refuse an output that is no probability under ``BCELoss``."""
     if not isinstance(criterion, nn.BCELoss):
         return
     least, largest = output.detach().aminmax()
@@ -112,26 +101,6 @@ def resolve_pos_weight(
 ) -> float:
     """Turn the parameter `pos_weight` into the number that the loss takes.
 
-    Parameters
-    ----------
-    pos_weight : None, "balanced" or float
-        None is 1. "balanced" is the weight at which both classes count alike.
-    negative_weight, positive_weight : float
-        Sum of the sample weights in each class.
-    negative_label, positive_label : object
-        The user's labels, to read the keys of a dict that was passed by mistake.
-
-    Returns
-    -------
-    weight : float
-        A positive, finite number.
-
-    Raises
-    ------
-    ValueError
-        For anything but None, "balanced" and a positive finite number. For a pair
-        or a dict of class weights the message gives the ratio to use instead.
-
     Examples
     --------
     >>> resolve_pos_weight("balanced", negative_weight=90, positive_weight=10)
@@ -143,10 +112,10 @@ def resolve_pos_weight(
         return _balanced_weight(negative_weight, positive_weight)
     if _is_positive_number(pos_weight):
         return float(pos_weight)
-    mend = _ratio_hint(pos_weight, negative_label, positive_label)
+    fix = _ratio_hint(pos_weight, negative_label, positive_label)
     raise ValueError(
         "pos_weight must be None, 'balanced' or a positive number, got "
-        f"{pos_weight!r}.{mend}"
+        f"{pos_weight!r}.{fix}"
     )
 
 
@@ -185,58 +154,44 @@ def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
     return f"{explanation}: pass that number."
 
 
-def refuse_class_weight(class_weight: Any) -> None:
-    """Say what scikit-learn's `class_weight` is called here.
-
-    Parameters
-    ----------
-    class_weight : object
-        What was passed.
-
-    Raises
-    ------
-    ValueError
-        Always.
+def pos_weight_of_class_weight(class_weight: Any, pos_weight: Any = None) -> Any:
+    """Read scikit-learn's `class_weight` as a wish for `pos_weight`.
 
     Examples
     --------
-    >>> refuse_class_weight({0: 1, 1: 9})
+    >>> pos_weight_of_class_weight("balanced")
+    'balanced'
+    >>> pos_weight_of_class_weight({0: 1, 1: 9})
     Traceback (most recent call last):
         ...
-    ValueError: There is no class_weight, got {0: 1, 1: 9}. One logit takes one \
-weight, the ratio of the positive class's weight to the negative's: use pos_weight=9.
+    ValueError: class_weight must be None or 'balanced', got {0: 1, 1: 9}. One logit \
+takes one weight, the ratio of the positive class's weight to the negative's: use \
+pos_weight=9.
     """
-    mend = " Use pos_weight='balanced'."
+    if pos_weight is not None and class_weight is not None:
+        raise ValueError(
+            "class_weight and pos_weight are the same thing, got "
+            f"{class_weight!r} and {pos_weight!r}. Pass pos_weight alone."
+        )
+    if class_weight is None or (
+        isinstance(class_weight, str) and class_weight == "balanced"
+    ):
+        return pos_weight if class_weight is None else class_weight
     if isinstance(class_weight, Mapping) and len(class_weight) == 2:
-        mend = _ratio_hint(class_weight, *sorted(class_weight, key=str))
-    elif not isinstance(class_weight, str):
-        mend = _ratio_hint(class_weight, 0, 1)
-    raise ValueError(f"There is no class_weight, got {class_weight!r}.{mend}")
+        fix = _ratio_hint(class_weight, *sorted(class_weight, key=str))
+    elif isinstance(class_weight, str):
+        fix = " Use pos_weight='balanced'."
+    else:
+        fix = _ratio_hint(class_weight, 0, 1)
+    raise ValueError(
+        f"class_weight must be None or 'balanced', got {class_weight!r}.{fix}"
+    )
 
 
-def warn_if_upside_down(
+def warn_if_pos_weight_inverted(
     pos_weight: float, negative: float, positive: float, *, stacklevel: int
 ) -> None:
-    """Warn where the weight makes the rare class rarer still.
-
-    Parameters
-    ----------
-    pos_weight : float
-        Weight of the positive class.
-    negative, positive : float
-        Sum of the sample weights in each class.
-    stacklevel : int
-        Frames between here and the user.
-
-    Warns
-    -----
-    UserWarning
-        If one class has at most a third of the weight, and counts less still.
-
-    Examples
-    --------
-    >>> warn_if_upside_down(9.0, negative=90, positive=10, stacklevel=1)
-    """
+    """Warn where the weight makes the rare class rarer still."""
     # A class is called rare from one in three down: about half nothing is upside down.
     is_upside_down = (2 * positive <= negative and pos_weight < 1) or (
         2 * negative <= positive and pos_weight > 1
@@ -257,23 +212,13 @@ def weighted_loss(
     criterion: nn.Module,
     output: torch.Tensor,
     target: torch.Tensor,
-    sample_weight: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    pos_weight: float = 1.0,
 ) -> torch.Tensor:
-    """Loss of a batch in which row ``i`` counts ``sample_weight[i]`` times.
+    """Loss of a batch in which row ``i`` counts ``weight[i]`` times.
 
-    Parameters
-    ----------
-    criterion : torch.nn.Module
-        A loss with the attribute ``reduction``, as all of torch's have.
-    output, target : tensor of shape (batch_size,)
-        What the criterion takes.
-    sample_weight : tensor of shape (batch_size,)
-        Non-negative weights, not all zero.
-
-    Returns
-    -------
-    loss : tensor of shape ()
-        ``sum(w * loss) / sum(w)``, or ``sum(w * loss)`` if the criterion sums.
+    It is ``sum(w * loss) / sum(w)``, or ``sum(w * loss)`` if the criterion sums. As in
+    ``BCEWithLogitsLoss``, `pos_weight` multiplies the losses of positives alone.
 
     Examples
     --------
@@ -283,16 +228,34 @@ def weighted_loss(
     >>> repeated = criterion(output[[0, 1, 1]], target[[0, 1, 1]])
     >>> torch.testing.assert_close(weighted, repeated)
     """
-    reduction = getattr(criterion, "reduction", None)
-    if reduction not in ("mean", "sum"):
-        raise ValueError(
-            "sample_weight needs a criterion with reduction='mean' or 'sum', got "
-            f"{type(criterion).__name__} with reduction={reduction!r}."
-        )
-    setattr(criterion, "reduction", "none")  # noqa: B010  mypy knows modules only
-    try:
-        losses = criterion(output, target)
-    finally:
-        setattr(criterion, "reduction", reduction)  # noqa: B010
-    total = (losses * sample_weight).sum()
-    return total if reduction == "sum" else total / sample_weight.sum()
+    losses, reduction = _losses_of_rows(criterion, output, target)
+    if pos_weight != 1:
+        losses = torch.where(target == 1, pos_weight * losses, losses)
+    if weight is None:
+        return losses.sum() if reduction == "sum" else losses.mean()
+    weight = weight.to(losses.device)
+    total = (losses * weight).sum()
+    return total if reduction == "sum" else total / weight.sum()
+
+
+def _losses_of_rows(
+    criterion: nn.Module, output: torch.Tensor, target: torch.Tensor
+) -> tuple[torch.Tensor, Any]:
+    # torch.compile wraps a loss, whose attributes are those of the one inside.
+    bare = getattr(criterion, "_orig_mod", criterion)
+    reduction = getattr(bare, "reduction", None)
+    losses = None
+    if reduction in ("mean", "sum"):
+        setattr(bare, "reduction", "none")  # noqa: B010  mypy knows modules only
+        try:
+            losses = criterion(output, target)
+        finally:
+            setattr(bare, "reduction", reduction)  # noqa: B010
+    if losses is not None and losses.shape == target.shape:
+        return losses, reduction
+    raise ValueError(
+        "sample_weight and pos_weight need a loss for each row, which "
+        f"{type(bare).__name__} does not give. Let it read self.reduction in forward "
+        "('mean', 'sum', or 'none' for one value a row), as torch's losses do; or leave "
+        "the weights out."
+    )

@@ -1,5 +1,6 @@
 """What a module's output means: one logit, probabilities, priors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,82 +9,84 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_expit, logit
 from torch import nn
 
-# Autograd nodes that only change the shape of their input.
-_RESHAPES = (
+# Autograd nodes behind which a probability is one still: shapes, types, limits, 1 - p.
+_PASS_ON = (
     "AliasBackward",
+    "AmaxBackward",
+    "CatBackward",
+    "ClampBackward",
+    "ClampMaxBackward",
+    "ClampMinBackward",
     "CloneBackward",
     "ExpandBackward",
+    "IndexBackward",
+    "MaximumBackward",
+    "MeanBackward",
+    "MinimumBackward",
+    "NanToNumBackward",
     "PermuteBackward",
     "ReshapeAliasBackward",
+    "RsubBackward",
     "SelectBackward",
     "SliceBackward",
     "SqueezeBackward",
+    "StackBackward",
     "TBackward",
     "ToCopyBackward",
     "TransposeBackward",
     "UnsafeViewBackward",
     "UnsqueezeBackward",
     "ViewBackward",
+    "WhereBackward",
 )
 _SQUASHINGS = {
+    "HardsigmoidBackward": "Hardsigmoid",
+    "LogSigmoidBackward": "LogSigmoid",
     "SigmoidBackward": "Sigmoid",
     "SoftmaxBackward": "Softmax",
-    "LogSigmoidBackward": "LogSigmoid",
 }
 
 
+def first_output(output: Any) -> torch.Tensor:
+    """Give the tensor that a module returned, or the first of several."""
+    if isinstance(output, torch.Tensor):
+        return output
+    raise ValueError(
+        "A module must return a tensor with one logit for each sample, or a tuple that "
+        f"begins with it, got {type(output).__name__}. Return the logits alone."
+    )
+
+
+def as_float32(x: Any) -> Any:
+    """Cast floats of other widths, which a user's own iterator may give."""
+    if isinstance(x, Mapping):
+        return {name: as_float32(part) for name, part in x.items()}
+    is_float = isinstance(x, torch.Tensor) and x.is_floating_point()
+    return x.float() if is_float and x.dtype != torch.float32 else x
+
+
 def positive_logit(output: torch.Tensor) -> torch.Tensor:
-    """Reduce a module's output to one logit for each sample.
+    """Reduce an output of shape (n,), (n, 1) or (n, 2) to one logit for each sample.
 
-    Parameters
-    ----------
-    output : tensor of shape (n,), (n, 1) or (n, 2)
-        One logit, or two logits or log-softmax scores.
-
-    Returns
-    -------
-    logit : tensor of shape (n,)
-        Of two outputs, the second minus the first: then ``sigmoid(logit)`` is
-        exactly the second column of the softmax.
-
-    Raises
-    ------
-    ValueError
-        If the output has another shape.
+    Of two logits or log-softmax scores it is the second minus the first: then
+    ``sigmoid(logit)`` is exactly the second column of the softmax.
 
     Examples
     --------
     >>> positive_logit(torch.tensor([[1.0, 3.0], [0.5, 0.0]]))
     tensor([ 2.0000, -0.5000])
     """
+    output = output.float() if output.dtype != torch.float64 else output
     if output.dim() == 2 and output.shape[1] == 2:
         return output[:, 1] - output[:, 0]
     return single_output(output)
 
 
-def single_output(output: torch.Tensor) -> torch.Tensor:
-    """Flatten an output of shape (n,) or (n, 1) to (n,).
-
-    Parameters
-    ----------
-    output : tensor of shape (n,) or (n, 1)
-        What the module returned.
-
-    Returns
-    -------
-    output : tensor of shape (n,)
-        The same values.
-
-    Raises
-    ------
-    ValueError
-        If the output has another shape.
-
-    Examples
-    --------
-    >>> single_output(torch.tensor([[1.0], [3.0]]))
-    tensor([1., 3.])
-    """
+def single_output(output: Any) -> torch.Tensor:
+    """Flatten an output of shape (n,) or (n, 1) to (n,)."""
+    output = first_output(output)
+    if output.dtype in (torch.bfloat16, torch.float16):
+        output = output.float()
     if output.dim() == 1 or (output.dim() == 2 and output.shape[1] == 1):
         return output.reshape(-1)
     raise ValueError(
@@ -94,43 +97,12 @@ def single_output(output: torch.Tensor) -> torch.Tensor:
 
 
 def takes_token_ids(module: nn.Module) -> bool:
-    """Whether the module looks its input up in a table of embeddings.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-
-    Returns
-    -------
-    takes_token_ids : bool
-        True if it holds an ``Embedding`` or ``EmbeddingBag``.
-
-    Examples
-    --------
-    >>> takes_token_ids(nn.Linear(3, 1))
-    False
-    """
+    """Whether a module looks its input up in a table of embeddings."""
     return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in module.modules())
 
 
 def refuse_squashed(output: torch.Tensor) -> None:
-    """Refuse an output that is a probability already.
-
-    Parameters
-    ----------
-    output : tensor of shape (n, ...)
-        What the module returned, with the graph of its computation.
-
-    Raises
-    ------
-    ValueError
-        If a sigmoid or softmax was the last that was computed.
-
-    Examples
-    --------
-    >>> refuse_squashed(nn.Linear(3, 1)(torch.zeros(4, 3)))
-    """
+    """Refuse an output that is a probability already."""
     squashing = _squashing_of(output)
     if squashing is None:
         return
@@ -149,16 +121,32 @@ def _squashing_of(output: torch.Tensor) -> str | None:
     The graph tells what was computed, whether by a module or by a function, where
     a list of the module's layers only tells what it owns.
     """
-    node = output.grad_fn
-    while node is not None and node.name().rstrip("0123456789") in _RESHAPES:
-        node = node.next_functions[0][0]
-    if node is None:
-        return None
-    name = node.name().rstrip("0123456789")
     one_column = output.dim() == 1 or output.shape[1:] == (1,)
-    if name == "LogSoftmaxBackward" and one_column:
-        return "LogSoftmax"
-    return _SQUASHINGS.get(name)
+    nodes, seen = [output.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = _name_of(node)
+        if name in _SQUASHINGS:
+            return _SQUASHINGS[name]
+        if name == "LogSoftmaxBackward" and one_column:
+            return "LogSoftmax"
+        parents = [parent for parent, _ in node.next_functions]
+        if name == "ExpBackward":  # of logarithms of probabilities
+            if {_name_of(p) for p in parents} & {
+                "LogSoftmaxBackward",
+                "LogSigmoidBackward",
+            }:
+                return "Softmax"
+        elif name in _PASS_ON:
+            nodes += parents
+    return None
+
+
+def _name_of(node: Any) -> str:
+    return "" if node is None else node.name().rstrip("0123456789")
 
 
 def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
@@ -166,16 +154,6 @@ def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
 
     Each column is computed from the logit by itself: ``1 - p`` would round the
     probability of the negative class to 0 long before it is.
-
-    Parameters
-    ----------
-    positive_logit : array-like of shape (n_samples,)
-        Logit of the positive class.
-
-    Returns
-    -------
-    probability : ndarray of shape (n_samples, 2)
-        Columns: negative class, positive class. Rows sum to 1.
 
     Examples
     --------
@@ -192,16 +170,6 @@ def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
 
 def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
     """Natural logarithm of :func:`probability_columns`, without underflow.
-
-    Parameters
-    ----------
-    positive_logit : array-like of shape (n_samples,)
-        Logit of the positive class.
-
-    Returns
-    -------
-    log_probability : ndarray of shape (n_samples, 2)
-        Columns: negative class, positive class.
 
     Examples
     --------
@@ -226,24 +194,8 @@ def prior_shift(
     away and puts the prior of the population in their place [1]_, [2]_. Batches that
     draw positives more often count as data with that share.
 
-    Parameters
-    ----------
-    prior : None, "train" or float in (0, 1)
-        None: leave the logit as it was trained. "train": undo `pos_weight` and what
-        batches drew, so that probabilities match the data that was fitted. A number:
-        match a population with this share of positives.
-    pos_weight : float
-        Weight of the positive class in the loss.
-    train_prior : float in (0, 1)
-        Share of positives in the data that was fitted.
-    batch_prior : float in (0, 1), default=None
-        Share of positives in the batches. None: `train_prior`.
-
-    Returns
-    -------
-    shift : float
-        ``0``, or ``-log(w) - logit(batch_prior) + logit(prior)``, where "train" stands
-        for `train_prior`.
+    The shift is 0 for None, else ``-log(w) - logit(batch_prior) + logit(prior)``, where
+    "train" stands for `train_prior`.
 
     References
     ----------
@@ -271,28 +223,7 @@ def prior_shift(
 
 
 def require_no_nan(logit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Refuse outputs that are no numbers: no class and no cutoff follows from them.
-
-    Parameters
-    ----------
-    logit : ndarray of shape (n_samples,)
-        What a module gives.
-
-    Returns
-    -------
-    logit : ndarray of shape (n_samples,)
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If there are NaN among them.
-
-    Examples
-    --------
-    >>> require_no_nan(np.array([0.3, -np.inf]))
-    array([ 0.3, -inf])
-    """
+    """Refuse outputs that are NaN: no class and no cutoff follows from them."""
     is_nan = np.isnan(logit)
     if not is_nan.any():
         return logit
@@ -304,28 +235,7 @@ def require_no_nan(logit: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
-    """Refuse what is no column of probabilities for each class.
-
-    Parameters
-    ----------
-    columns : ndarray
-        What a module and ``predict_nonlinearity`` give.
-
-    Returns
-    -------
-    columns : ndarray of shape (n_samples, 2)
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If there are not two columns, or values that are not in [0, 1].
-
-    Examples
-    --------
-    >>> require_probabilities(np.array([[0.3, 0.7]]))
-    array([[0.3, 0.7]])
-    """
+    """Refuse what is no column of probabilities for each class."""
     if columns.ndim != 2 or columns.shape[1] != 2:
         found = f"an output of shape {columns.shape}"
     elif not ((columns >= 0) & (columns <= 1)).all():

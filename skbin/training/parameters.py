@@ -1,11 +1,27 @@
 """skorch's parameters, kept the way scikit-learn asks for."""
 
-from typing import Any, ClassVar
+import difflib
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import torch
 from sklearn.base import BaseEstimator
 from skorch import NeuralNetBinaryClassifier
 
 from skbin.machine.devices import resolve_device
+
+_PREFIXES = (
+    "module",
+    "criterion",
+    "optimizer",
+    "iterator_train",
+    "iterator_valid",
+    "dataset",
+    "callbacks",
+    "compile",
+)
 
 
 def _private(name: str) -> property:
@@ -20,8 +36,9 @@ def _private(name: str) -> property:
     return property(get, set_)
 
 
-def _is_of_a_part(name: str) -> bool:
-    return "__" in name.strip("_")
+def is_of_a_part(name: str) -> bool:
+    """Whether a name is a parameter of a part, such as ``module__dropout``."""
+    return "__" in name.strip("_") and not name.startswith("_")
 
 
 class ParameterNet(NeuralNetBinaryClassifier):
@@ -31,11 +48,6 @@ class ParameterNet(NeuralNetBinaryClassifier):
     they are no parameters of ``__init__``, so scikit-learn allows no attribute.
     """
 
-    cuda_dependent_attributes_: ClassVar[list[str]] = [
-        *NeuralNetBinaryClassifier.cuda_dependent_attributes_,
-        "_part_params",
-    ]
-
     _part_params: dict[str, Any]
 
     history_ = _private("_history")
@@ -44,11 +56,11 @@ class ParameterNet(NeuralNetBinaryClassifier):
 
     def __init__(self, module: Any, *, device: Any, **kwargs: Any) -> None:
         super().__init__(module, device=device, **kwargs)
-        for name in [name for name in self.__dict__ if _is_of_a_part(name)]:
+        for name in [name for name in self.__dict__ if is_of_a_part(name)]:
             setattr(self, name, self.__dict__.pop(name))
 
     def __setattr__(self, name, value):
-        if _is_of_a_part(name):
+        if is_of_a_part(name):
             self.__dict__.setdefault("_part_params", {})[name] = value
         elif name in self.__dict__ and not name.endswith("_"):
             # skorch takes a network for one of its parts, and refuses it out of fit.
@@ -113,8 +125,9 @@ class ParameterNet(NeuralNetBinaryClassifier):
         """Set parameters; nothing is trained again.
 
         Those of the optimizer act at once, so that `partial_fit` goes on with them.
-        All others that training depends on act from the next `fit` on. (A plain
-        skorch net draws new weights when a parameter of its module is set.)
+        All others that training depends on act from the next `fit` on, but from a
+        callback at once, as in skorch. (Outside of training, a plain skorch net would
+        draw new weights when a parameter of its module is set.)
 
         Parameters
         ----------
@@ -125,15 +138,30 @@ class ParameterNet(NeuralNetBinaryClassifier):
         -------
         self : BinaryNetClassifier
         """
+        if vars(self).get("_run") is not None:
+            return super().set_params(**params)
+        groups = set()
         if self.initialized_:
             virtual = {k: v for k, v in params.items() if self._is_virtual_param(k)}
             self._apply_virtual_params(virtual)
+            groups = {name for name in virtual if "__param_groups__" in name}
         of_parts = {name: params.pop(name) for name in list(params) if "__" in name}
         BaseEstimator.set_params(self, **params)
         self._params_to_validate |= of_parts.keys()
         for name, value in of_parts.items():
-            setattr(self, name, value)
+            # Groups are there once the optimizer is, and gone with it.
+            if name not in groups:
+                setattr(self, name, value)
         return self
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "_part_params" in state:
+            state["_part_params"] = {
+                name: value.cpu() if isinstance(value, torch.Tensor) else value
+                for name, value in state["_part_params"].items()
+            }
+        return state
 
     def __setstate__(self, state):
         # skorch looks for the device by its name, which "auto" is none of.
@@ -141,3 +169,65 @@ class ParameterNet(NeuralNetBinaryClassifier):
         super().__setstate__({**state, "device": resolve_device(device)})
         if isinstance(device, str) and device == "auto":
             self.device = device
+
+
+def refuse_unknown_names(
+    names: Iterable[str],
+    known: Iterable[str],
+    parts: Mapping[str, Iterable[Any]],
+    *,
+    owner: str,
+    knows_all_parts: bool,
+) -> None:
+    """Refuse parameters that nobody takes, and name those that are near.
+
+    `parts` holds what makes each part: a parameter must be one of some of them. An
+    estimator of a derived class may have parts that are not known yet.
+    """
+    known = [*known]
+    for name in names:
+        prefix, _, rest = name.partition("__")
+        if not rest:
+            raise TypeError(_unexpected(owner, name, [*known, *_PREFIXES]))
+        if prefix in parts:
+            _refuse_unknown_of_part(owner, prefix, rest, parts[prefix])
+        elif prefix not in _PREFIXES and knows_all_parts:
+            raise TypeError(
+                _unexpected(owner, name, [f"{p}__{rest}" for p in _PREFIXES])
+            )
+
+
+def _refuse_unknown_of_part(
+    owner: str, prefix: str, rest: str, makers: Iterable[Any]
+) -> None:
+    if "__" in rest or rest in ("param_groups",):
+        return
+    names: list[str] = []
+    for maker in makers:
+        taken = _names_taken_by(maker)
+        if taken is None or rest in taken:
+            return
+        names += taken
+    near = [f"{prefix}__{name}" for name in dict.fromkeys(names)]
+    raise TypeError(
+        _unexpected(owner, f"{prefix}__{rest}", near)
+        + f" The {prefix} takes {', '.join(near) if near else 'no parameters'}."
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _names_taken_by(maker: Any) -> tuple[str, ...] | None:
+    """Names of the parameters of a class or function, None if it takes any."""
+    try:
+        parameters = inspect.signature(maker).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters if p.kind != p.VAR_POSITIONAL)
+
+
+def _unexpected(owner: str, name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{owner} got an unexpected argument {name!r}.{hint}"

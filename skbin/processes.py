@@ -6,7 +6,8 @@ import torch
 from skorch.hf import AccelerateMixin
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.data.rows import TensorBatches, comes_from_tensor_rows
+from skbin.data.batches import TensorBatches
+from skbin.data.rows import Batch
 
 
 class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
@@ -39,7 +40,7 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
     --------
     >>> from accelerate import Accelerator
     >>> from sklearn.datasets import make_classification
-    >>> from skbin.training.processes import AcceleratedBinaryNetClassifier
+    >>> from skbin import AcceleratedBinaryNetClassifier
     >>> X, y = make_classification(weights=[0.9], random_state=0)
     >>> net = AcceleratedBinaryNetClassifier(
     ...     accelerator=Accelerator(cpu=True), random_state=0
@@ -129,14 +130,13 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         for held in (self.accelerator._models, self.accelerator._optimizers):
             held[:] = [part for part in held if id(part) not in own_ids]
 
-    def _forget_fit(self) -> None:
+    def _abandon_training(self) -> None:
         self._leave_accelerator()
-        self._wrapped_with_accelerator = False  # or the next network would stay bare
-        super()._forget_fit()
+        super()._abandon_training()
 
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""
-        if not comes_from_tensor_rows(batch):
+        if not isinstance(batch, Batch):
             return super().evaluation_step(batch, training=training)
         # The mixin would put together what it thinks are parts.
         return BinaryNetClassifier.evaluation_step(self, batch, training=training)

@@ -1,0 +1,165 @@
+"""torch Datasets as training takes them: targets 0.0 and 1.0, floats of 32 bits."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from skorch.dataset import unpack_data
+from skorch.helper import SliceDataset
+from skorch.utils import to_numpy
+from torch.utils.data import Dataset, IterableDataset
+
+from skbin.data.labels import CODES, BinaryLabels
+
+
+class EncodedDataset(Dataset):
+    """A Dataset whose targets are encoded by the labels, and compared with `y`.
+
+    Without labels, for predictions, its targets play no part.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        labels: BinaryLabels | None = None,
+        y: NDArray[Any] | None = None,
+    ) -> None:
+        self.source = source
+        self.labels = labels
+        self.y = y
+        self.target = None if y is None or labels is None else labels.encode(y)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, i: int) -> tuple[Any, torch.Tensor]:
+        if isinstance(self.source, SliceDataset):
+            X, y = self.source[i], None
+        else:
+            X, y = unpack_data(self.source[i])
+        return to_float32_tensors(X), self._target_of(y, i)
+
+    def _target_of(self, y: Any, i: int) -> torch.Tensor:
+        if self.labels is None:
+            return torch.tensor(0.0)
+        if y is None:
+            return torch.tensor(self._given(i))
+        target = encode_targets(y, self.labels)
+        if self.target is not None and target.dim() == 0:
+            self._require_same(float(target), y, i)
+        return target
+
+    def _given(self, i: int) -> float:
+        if self.target is None:
+            raise ValueError("A SliceDataset needs y: fit(X, y).")
+        return float(self.target[i])
+
+    def _require_same(self, target: float, found: Any, i: int) -> None:
+        if self._given(i) != target:
+            raise ValueError(differing_targets(self.y, i, found))
+
+
+class EncodedStream(IterableDataset):
+    """An IterableDataset whose targets are encoded by the labels."""
+
+    def __init__(self, source: Any, labels: BinaryLabels | None = None) -> None:
+        self.source = source
+        self.labels = labels
+        self.target = None
+        if hasattr(source, "__len__"):
+            self._length = len(source)
+
+    def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
+        for sample in self.source:
+            X, y = unpack_data(sample)
+            target = torch.tensor(0.0)
+            if self.labels is not None:
+                target = encode_targets(y, self.labels)
+            yield to_float32_tensors(X), target
+
+    def __len__(self) -> int:
+        try:
+            return self._length
+        except AttributeError:
+            raise TypeError("a stream of samples has no length") from None
+
+
+def encode(source: Any, labels: BinaryLabels | None = None, y: Any = None) -> Any:
+    """Wrap a Dataset of either kind."""
+    if isinstance(source, IterableDataset):
+        return EncodedStream(source, labels)
+    return EncodedDataset(source, labels, y)
+
+
+def encode_targets(y: Any, labels: BinaryLabels) -> torch.Tensor:
+    """Turn the target of a sample, or of a ready batch, into 0.0 and 1.0."""
+    values = np.asarray(to_numpy(y) if isinstance(y, torch.Tensor) else y).ravel()
+    codes = np.array([_code_of(value, labels) for value in values.tolist()], np.float32)
+    return torch.from_numpy(codes) if len(codes) > 1 else torch.tensor(codes[0])
+
+
+def _code_of(value: Any, labels: BinaryLabels) -> float:
+    if value == labels.positive:
+        return 1.0
+    if value == labels.negative:
+        return 0.0
+    # Targets may be codes already, where no label can be mistaken for one.
+    if value in (0, 1) and not {0, 1}.intersection(labels.classes.tolist()):
+        return float(value)
+    if labels is CODES or labels.classes.tolist() == [0, 1]:
+        raise ValueError(
+            f"Targets from a Dataset must be 0 and 1, got {value!r}. Other labels need "
+            "y as well: fit(dataset, y)."
+        )
+    raise ValueError(
+        f"A target from a Dataset is {value!r}, but the classes are "
+        f"{labels.classes.tolist()}."
+    )
+
+
+def require_same_targets(y: ArrayLike, of_dataset: Any) -> None:
+    """Raise unless `y` says what the targets of a Dataset in memory say."""
+    given, found = np.asarray(y).ravel(), np.asarray(of_dataset).ravel()
+    require_same_length(given, len(found))
+    differ = given != found
+    if differ.any():
+        i = int(np.argmax(differ))
+        raise ValueError(differing_targets(given, i, found[i]))
+
+
+def require_same_length(y: ArrayLike, n_samples: int) -> None:
+    """Raise unless there is one label for each sample."""
+    if len(np.asarray(y)) != n_samples:
+        raise ValueError(
+            f"y has {len(np.asarray(y))} labels, but the Dataset has {n_samples} "
+            "samples. Pass one label for each, or leave y out."
+        )
+
+
+def differing_targets(y: Any, i: int, found: Any) -> str:
+    """Say where `y` and the targets of a Dataset differ."""
+    return (
+        f"y[{i}] is {np.asarray(y).ravel()[i].item()!r}, but the target of dataset[{i}] "
+        f"is {_plain(found)!r}: they must be the same, in the same order. Leave y out "
+        "to use the Dataset's targets; pass pos_label to choose the positive class."
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def to_float32_tensors(X: Any) -> Any:
+    """Cast the floats of a sample, of whatever width, as arrays are cast."""
+    if isinstance(X, Mapping):
+        return {name: to_float32_tensors(part) for name, part in X.items()}
+    if isinstance(X, (list, tuple)) and not hasattr(X, "_fields"):
+        return type(X)(to_float32_tensors(part) for part in X)
+    if isinstance(X, np.ndarray):
+        X = X.astype(np.float32) if X.dtype.kind == "f" else X
+        return X.copy() if min(X.strides, default=0) < 0 else X
+    if isinstance(X, torch.Tensor) and X.is_floating_point():
+        return X.float()
+    return X

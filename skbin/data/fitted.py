@@ -1,0 +1,39 @@
+"""What a fitted estimator knows of its training data: `FittedData`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skbin.data.labels import BinaryLabels
+
+
+@dataclass(frozen=True)
+class FittedData:
+    """Labels, sizes and counts, kept as one attribute and written by `save` as a whole.
+
+    `class_totals` are the weights of the negatives and positives that were trained on,
+    `batch_prior` is the share of positives in the batches.
+    """
+
+    labels: BinaryLabels
+    shape: tuple[int, ...] | None = None
+    largest_id: int | None = None
+    offset: Any = None
+    inputs: tuple[str, ...] | None = None
+    class_totals: tuple[float, float] = (np.nan, np.nan)
+    pos_weight: float = 1.0
+    batch_prior: float = np.nan
+    seen_rows: Any = None
+
+    @property
+    def train_prior(self) -> float:
+        """Share of positives among the rows that were trained on, by weight."""
+        negative, positive = self.class_totals
+        return float(positive / (negative + positive))
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """`class_totals` as an array."""
+        return np.array(self.class_totals, dtype=float)

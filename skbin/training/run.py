@@ -1,0 +1,42 @@
+"""What lives only during one fit: `Run`, and who is inside of one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+# Of the thread that trains, and not of the net: other threads may predict meanwhile.
+_in_training: ContextVar[tuple[Any, ...]] = ContextVar("in_training", default=())
+
+
+@dataclass
+class Run:
+    """One training: what it was asked for, its rows, and where it stands."""
+
+    seed: int | None
+    n_epochs: int
+    is_fresh: bool
+    task: Any = None  # as scikit-learn's callbacks see it
+    checkpoints: Any = None
+    train: Any = None
+    valid: Any = None
+    batch_weight: Any = None  # of the rows in the batch of this step
+    random_state_between: Any = None  # of a training that goes on
+    was_interrupted: bool = False
+    listeners: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@contextmanager
+def inside_training(net: Any) -> Iterator[None]:
+    """Let callbacks and scorers of this thread see `net` with the labels 0 and 1."""
+    token = _in_training.set((*_in_training.get(), net))
+    try:
+        yield
+    finally:
+        _in_training.reset(token)
+
+
+def is_inside_training(net: Any) -> bool:
+    """Whether this thread trains `net`."""
+    return any(net is other for other in _in_training.get())
