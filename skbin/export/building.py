@@ -92,12 +92,16 @@ def _params_from(
     tensors: Mapping[str, torch.Tensor],
     trusted: Sequence[str | type],
 ) -> dict[str, Any]:
-    params = {k: _decode(v, k, trusted) for k, v in described.items()}
-    params.update({k: v.numpy() for k, v in _under(ARRAY, tensors).items()})
-    params.update(_under(TENSOR, tensors))
+    arrays = {name: t.numpy() for name, t in _under(ARRAY, tensors).items()}
+    params = {**described, **arrays, **_under(TENSOR, tensors)}
     _check_names(params)
+    params = {
+        name: _decode(value, name, trusted)
+        for name, value in params.items()
+        if not is_chosen_by_reader(name)
+    }
     validate_parameter_constraints(_CONSTRAINTS, params, "BinaryNetClassifier")
-    return {name: v for name, v in params.items() if not is_chosen_by_reader(name)}
+    return params
 
 
 def _check_names(params: Mapping[str, Any]) -> None:
