@@ -1,8 +1,11 @@
 """Neural networks for a rare positive class, as scikit-learn classifiers."""
 
+from typing import TYPE_CHECKING, Any
+
 from skbin.classifier import BinaryNetClassifier
-from skbin.cutoffs.choice import select_threshold
-from skbin.cutoffs.displays import HistoryDisplay, ThresholdDisplay
+from skbin.cutoffs.choice import ThresholdChoice, select_threshold
+from skbin.cutoffs.history_display import HistoryDisplay
+from skbin.cutoffs.threshold_display import ThresholdDisplay
 from skbin.data.balanced import BalancedBatches
 from skbin.data.tokens import TokenEncoder
 from skbin.export.files import load, save
@@ -13,7 +16,11 @@ from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextConvNet
 from skbin.training.focal import FocalLoss
 
+if TYPE_CHECKING:
+    from skbin.processes import AcceleratedBinaryNetClassifier
+
 __all__ = [
+    "AcceleratedBinaryNetClassifier",
     "BalancedBatches",
     "BinaryNetClassifier",
     "ConvNet",
@@ -21,6 +28,7 @@ __all__ = [
     "FocalLoss",
     "HistoryDisplay",
     "TextConvNet",
+    "ThresholdChoice",
     "ThresholdDisplay",
     "TokenEncoder",
     "export_onnx",
@@ -30,3 +38,12 @@ __all__ = [
     "select_threshold",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Its parent class takes longer to import than all else here.
+    if name == "AcceleratedBinaryNetClassifier":
+        from skbin.processes import AcceleratedBinaryNetClassifier
+
+        return AcceleratedBinaryNetClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,7 @@ from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, admit_for_prediction, is_dict
 from skbin.data.labels import CODES, BinaryLabels, warn_if_positive_is_frequent
 from skbin.data.rows import TensorRows, is_in_memory, resolve
-from skbin.data.seen import SeenRows
+from skbin.data.seen import SeenRows, warn_if_trained_on
 from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back, require_device
@@ -38,7 +38,7 @@ from skbin.networks.inputs import require_takes
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
-from skbin.training.loop import LogitNet
+from skbin.training.loop import LogitNet, refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.output import (
     log_probability_columns,
@@ -372,13 +372,16 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         return super().set_params(**params)
 
     def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
+        modules = (module,)
         if isinstance(module, nn.Module):
-            module = type(module)
+            modules = (type(module),)
+        if isinstance(module, str):  # "auto"
+            modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
             known=BaseEstimator._get_param_names.__func__(type(self)),
             parts={
-                "module": (DenseNet, ConvNet) if module == "auto" else (module,),
+                "module": modules,
                 "criterion": (criterion,),
                 "optimizer": (optimizer,),
             },
@@ -396,6 +399,7 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         self._refuse_unknown_names(
             self._params_of_parts(), self.module, self.criterion, self.optimizer
         )
+        refuse_other_order(self.iterator_valid, self.get_params_for("iterator_valid"))
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
@@ -529,7 +533,7 @@ dict of arrays, or torch Dataset
             warn_if_positive_is_frequent(
                 samples.labels,
                 *samples.class_totals(),
-                stacklevel=stacklevel_of_user(),
+                stacklevel=stacklevel_of_user() + 1,
             )
         # With memory a fit moves torch's generator by one draw, trained or loaded.
         shared = self.memory is not None and fresh
@@ -582,11 +586,12 @@ dict of arrays, or torch Dataset
                 if run.is_fresh:
                     self.initialized_ = False
                     self.initialize()
-                require_takes(self._bare_module(), samples, fitted and fitted.shape)
+                require_takes(self._bare_module(), samples, self._fitted_shape())
                 run.train, run.valid = self._split(samples, method, fit_params)
-                self._data = settle(self, samples, fitted)
+                self._data = settle(self, samples, fitted, method)
                 self._hand_pos_weight_over()
-                self._prepare_module()
+                if fitted is None:
+                    self._prepare_module()
                 # skorch's fit is initialize and partial_fit.
                 super().partial_fit(
                     samples.X, samples.target, _routing_method=method, **fit_params
@@ -663,10 +668,15 @@ dict of arrays, or torch Dataset
         ]
 
     def _module_for_data(self) -> Any:
-        if self.module != "auto":
+        if not isinstance(self.module, str):
             return self.module
         shape = None if self._data is None else self._data.shape
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet
+
+    def _fitted_shape(self) -> tuple[int, ...] | None:
+        """Shape of the arrays of `fit`; a Dataset may hold samples of other axes."""
+        is_of_arrays = "n_features_in_" in vars(self) and self._data is not None
+        return self._data.shape if is_of_arrays else None
 
     # ---- datasets
 
@@ -689,7 +699,8 @@ dict of arrays, or torch Dataset
         return super().get_dataset(samples.X, target)
 
     def _dtype_of_integers(self) -> torch.dtype:
-        return torch.int64 if takes_token_ids(self._bare_module()) else torch.float32
+        takes_ids = self.initialized_ and takes_token_ids(self._bare_module())
+        return torch.int64 if takes_ids else torch.float32
 
     def get_dataset(self, X, y=None):
         """Make the dataset of samples to predict; see skorch.
@@ -713,7 +724,8 @@ dict of arrays, or torch Dataset
             # Scores without caching read rows back that were admitted before.
             fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
-        require_takes(self._bare_module(), samples, fitted and fitted.shape)
+        if self.initialized_:
+            require_takes(self._bare_module(), samples, self._fitted_shape())
         return self._dataset_of(samples, y)
 
     # ---- prediction
@@ -786,6 +798,18 @@ dict of arrays, or torch Dataset
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
 
+    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+        """Warn if most of these rows were trained on; displays ask for it."""
+        if self._data is None or self._data.seen_rows is None:
+            return
+        warn_if_trained_on(
+            self._data.seen_rows,
+            admit_for_prediction(self, X, self._data).X,
+            is_positive,
+            name=type(self).__name__,
+            stacklevel=stacklevel + 1,
+        )
+
     def _in_class_order(self, columns):
         """Reorder columns of the negative and the positive class."""
         return columns if self._seen_labels().positive_index == 1 else columns[:, ::-1]
@@ -851,7 +875,7 @@ dict of arrays, or torch Dataset
 
 
 def _describe(samples: Samples) -> FittedData:
-    """What the estimator keeps of its first samples."""
+    """Describe the first samples, for later calls and for predictions."""
     X = samples.X
     return FittedData(
         samples.labels,

@@ -7,19 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from sklearn.model_selection import PredefinedSplit
 from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader, Subset
 
 from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
-from skbin.data.rows import (
-    TensorBatches,
-    TensorRows,
-    is_known_to_be_whole,
-    iterate_batches,
-    lives_in_memory,
-)
-from skbin.data.splits import chooses_rows_freely, hold_out
+from skbin.data.batches import TensorBatches, iterate_batches
+from skbin.data.rows import TensorRows, as_tensor, is_in_memory
+from skbin.data.splits import chooses_freely, hold_out, split_rows
 from skbin.machine.devices import has_room_for
 
 
@@ -29,7 +25,8 @@ def numbered(n, **kwargs):
 
 @given(n=st.integers(1, 50), batch_size=st.integers(1, 20), shuffle=st.booleans())
 def test_each_row_comes_once(n, batch_size, shuffle):
-    batches = TensorBatches(numbered(n), batch_size, shuffle=shuffle)
+    rows = numbered(n)
+    batches = TensorBatches(rows, batch_size, shuffle=shuffle)
     seen = torch.cat([X[:, 0] for X, _ in batches]) / 2
     assert sorted(seen.tolist()) == list(range(n))
     assert shuffle or seen.tolist() == list(range(n))
@@ -46,7 +43,7 @@ def test_no_batch_is_a_single_row_and_none_exceeds_the_size_by_more_than_one(
 
 
 def test_each_pass_is_shuffled_anew():
-    batches = TensorBatches(numbered(40), 40, shuffle=True)
+    batches = TensorBatches(numbered(40), 20, shuffle=True)
     (first, _), (second, _) = next(iter(batches)), next(iter(batches))
     assert not torch.equal(first, second)
 
@@ -86,7 +83,7 @@ def test_subsets_of_subsets_are_resolved():
     rows = Subset(Subset(numbered(10), [9, 8, 7, 6]), [1, 3])
     (X, _), *_ = TensorBatches(rows, 2)
     assert (X[:, 0] / 2).tolist() == [8, 6]
-    assert lives_in_memory(rows)
+    assert is_in_memory(rows)
 
 
 def test_other_datasets_and_parameters_of_a_loader_use_a_data_loader():
@@ -115,35 +112,42 @@ def weighted_rows(data, n):
 
 
 @given(n=st.integers(1, 12), data=st.data())
-def test_training_order_is_the_same_for_weights_repeats_and_any_arrangement(n, data):
+def test_one_batch_is_the_same_for_weights_repeats_and_any_arrangement(n, data):
     X, y, weight = weighted_rows(data, n)
     arranged = np.array(data.draw(st.permutations(range(n))))
-    weighted = TensorRows(X, y, weight)
+    weighted = TensorRows(X, y, weight / weight.mean())
     repeated = TensorRows(
         np.repeat(X[arranged], weight[arranged], axis=0),
         np.repeat(y[arranged], weight[arranged]),
     )
     first, second = (
-        TensorBatches(Subset(rows, rows.training_order(keep_order=False)), 1000)
+        next(iter(TensorBatches(rows, 1000, shuffle=True)))
         for rows in (weighted, repeated)
     )
-    for (X1, y1), (X2, y2) in zip(first, second, strict=True):
-        assert torch.equal(X1, X2)
-        assert torch.equal(y1, y2)
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert (first.sample_weight is None) == (second.sample_weight is None)
+    if first.sample_weight is not None:
+        assert torch.equal(first.sample_weight, second.sample_weight)
+    assert len(first[1]) == len(np.unique(np.column_stack([X, y]), axis=0))
 
 
-def test_order_can_be_kept():
-    assert numbered(3).training_order(keep_order=True) is None
-    rows = numbered(3, sample_weight=[2, 1, 3])
-    assert rows.training_order(keep_order=True).tolist() == [0, 0, 1, 2, 2, 2]
+def test_merged_rows_count_by_the_sum_of_their_weights():
+    X = np.array([[1.0], [0.0], [-0.0], [0.0]])
+    rows = TensorRows(X, [1, 0, 0, 1], [1.0, 2.0, 3.0, 4.0])
+    batch = next(iter(TensorBatches(rows, 9, shuffle=True)))
+    found = zip(batch[0][:, 0].tolist(), batch[1].tolist(), strict=True)
+    weight = (batch.sample_weight / batch.sample_weight.sum()).tolist()
+    expected = {(1.0, 1.0): 0.1, (0.0, 0.0): 0.5, (0.0, 1.0): 0.4}
+    assert dict(zip(found, weight, strict=True)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("weight", [[0.5, 1.0], [1000, 2000]])
-def test_fractions_and_amounts_weigh_the_loss_instead_of_repeating(weight):
-    rows = numbered(2, sample_weight=weight)
-    assert rows.copies is None
-    _, y = rows.batch(slice(None))
-    assert y.sample_weight.tolist() == weight
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_copies_stay_copies_where_batches_or_the_order_matter(shuffle):
+    rows = TensorRows(np.zeros((8, 1)), np.zeros(8))
+    sizes = [len(y) for _, y in TensorBatches(rows, 4, shuffle=shuffle)]
+    assert sizes == [4, 4]
+    assert [len(y) for _, y in TensorBatches(rows, 8)] == [8]
 
 
 def test_keys_tell_rows_apart_by_value_and_target():
@@ -157,9 +161,8 @@ def test_keys_tell_rows_apart_by_value_and_target():
 def test_copies_of_a_row_stay_on_one_side_of_the_validation_split(cv):
     X = np.arange(20.0).reshape(20, 1)
     rows = TensorRows(np.repeat(X, 3, axis=0), np.repeat(np.arange(20) % 2, 3))
-    order = rows.training_order(keep_order=False)
     split = ValidSplit(cv, stratified=True)
-    train, valid = hold_out(split, rows, order, random_state=0)
+    train, valid = hold_out(split, rows, random_state=0)
     sides = [
         {x.item() for x, _ in (side[i] for i in range(len(side)))}
         for side in (train, valid)
@@ -173,16 +176,16 @@ def test_copies_of_a_row_stay_on_one_side_of_the_validation_split(cv):
 
 def test_with_too_few_distinct_rows_copies_are_split():
     rows = TensorRows(np.repeat([[0.0], [1.0]], 10, axis=0), np.repeat([0, 1], 10))
-    train, valid = hold_out(ValidSplit(5, stratified=True), rows, np.arange(20))
+    train, valid = hold_out(ValidSplit(5, stratified=True), rows)
     assert (len(train), len(valid)) == (16, 4)
 
 
 def test_a_split_by_share_follows_the_seed():
-    rows, order = numbered(40), np.arange(40)
+    rows = numbered(40)
     rows.y[::2] = 1
     split = ValidSplit(0.25, stratified=True)
     first, again, other = (
-        hold_out(split, rows, order, random_state=seed)[1].indices for seed in (0, 0, 1)
+        hold_out(split, rows, random_state=seed)[1].indices for seed in (0, 0, 1)
     )
     assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -192,15 +195,48 @@ def test_a_split_by_share_follows_the_seed():
 @pytest.mark.parametrize(
     ("train_split", "free"),
     [
-        (None, True),
-        (False, True),
         (ValidSplit(5), True),
         (ValidSplit([([0], [1])]), False),
         (lambda dataset, y: (dataset, dataset), False),
     ],
 )
 def test_only_splits_by_number_choose_rows_freely(train_split, free):
-    assert chooses_rows_freely(train_split) == free
+    assert chooses_freely(train_split) == free
+
+
+@pytest.mark.parametrize("weight", [np.full(30, 3.0), np.arange(30) % 3])
+def test_a_split_of_certain_rows_names_the_users_rows_whatever_their_weights(weight):
+    rows = numbered(30, sample_weight=weight)
+    last = np.arange(30) >= 20
+    split = ValidSplit(PredefinedSplit(np.where(last, 0, -1)))
+    train, valid = split_rows(split, rows, rows.target)
+    counted = weight > 0
+    assert sorted(train.indices) == np.flatnonzero(~last & counted).tolist()
+    assert sorted(valid.indices) == np.flatnonzero(last & counted).tolist()
+
+
+def test_rows_of_weight_zero_are_neither_trained_on_nor_held_out():
+    rows = numbered(30, sample_weight=np.arange(30) % 3)
+    rows.y[::2] = 1
+    for split in (None, ValidSplit(4, stratified=True)):
+        sides = split_rows(split, rows, rows.target)
+        indices = [i for side in sides if side is not None for i in side.indices]
+        assert sorted(indices) == [i for i in range(30) if i % 3]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0)[::-1],
+        np.arange(6.0).reshape(2, 3)[:, ::-1],
+        np.arange(3.0)[np.newaxis][:1][::-1],
+        np.array([(1, 2.0), (3, 4.0)], dtype=[("a", "i1"), ("b", "f8")])["b"],
+        np.arange(3, dtype=">f8"),
+    ],
+    ids=["backwards", "columns", "one row", "field", "other bytes"],
+)
+def test_memory_that_torch_cannot_wrap_is_copied(array):
+    assert_array_equal(as_tensor(array).numpy(), array)
 
 
 # ---- rows that a GPU has no room for
@@ -213,10 +249,10 @@ def no_room(monkeypatch):
 
 
 @pytest.mark.parametrize("module", [ConvNet, DenseNet])
-@pytest.mark.parametrize("iterator", [iterate_batches, BalancedBatches])
+@pytest.mark.parametrize("iterator", ["auto", BalancedBatches])
 def test_streamed_rows_give_the_same_network(rare, module, iterator, request):
     X, y = rare
-    weight = np.linspace(0.5, 2, len(y)) if iterator is iterate_batches else None
+    weight = np.linspace(0.5, 2, len(y)) if iterator == "auto" else None
 
     def fit():
         net = BinaryNetClassifier(
@@ -227,16 +263,6 @@ def test_streamed_rows_give_the_same_network(rare, module, iterator, request):
     resident = fit()
     request.getfixturevalue("no_room")
     assert_array_equal(fit(), resident)
-
-
-@pytest.mark.usefixtures("no_room")
-def test_streamed_rows_are_converted_batch_by_batch():
-    X = np.arange(8, dtype=np.int64).reshape(4, 2)
-    rows = TensorRows(X, device="cpu")
-    assert np.shares_memory(rows.X.numpy(), X)
-    batch, _ = rows.batch(torch.tensor([3, 0]))
-    assert batch.dtype == torch.float32
-    assert batch.tolist() == [[6.0, 7.0], [0.0, 1.0]]
 
 
 @pytest.mark.parametrize(
@@ -265,17 +291,15 @@ def test_a_gpu_holds_what_fits_into_half_of_its_free_memory(
     ],
 )
 def test_batches_tell_whether_signals_end_early(X, is_whole):
-    batch, _ = TensorRows(X).batch(slice(0, 1))
-    assert is_known_to_be_whole(batch) is is_whole
+    assert TensorRows(X).batch(slice(0, 1)).is_whole is is_whole
 
 
 def test_what_was_known_of_a_batch_is_not_of_what_is_written_to_it():
-    batch, _ = TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2))
-    batch[0, :, -1] = torch.nan
-    assert not is_known_to_be_whole(batch)
+    batch = TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2))
+    batch[0][0, :, -1] = torch.nan
+    assert not batch.is_whole
     with torch.inference_mode():
-        batch, _ = TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2))
-        assert not is_known_to_be_whole(batch)
+        assert not TensorRows(np.ones((2, 1, 3))).batch(slice(0, 2)).is_whole
 
 
 class CutsSignals(Callback):

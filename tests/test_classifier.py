@@ -18,13 +18,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, average_precision_score, log_loss
+from sklearn.model_selection import PredefinedSplit
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
 from skorch.history import History
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    IterableDataset,
+    TensorDataset,
+    default_collate,
+)
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet
 
@@ -203,7 +209,9 @@ def test_a_dataset_beside_labels_knows_balance_and_prior(rare):
         pos_weight="balanced", prior=0.5, train_split=ValidSplit(3, stratified=True)
     )
     net.fit(dataset, y)
-    assert net.pos_weight_ == pytest.approx((y == 0).sum() / (y == 1).sum())
+    train, _ = ValidSplit(3, stratified=True)(dataset, y)
+    trained = y[train.indices]
+    assert net.pos_weight_ == pytest.approx((trained == 0).sum() / (trained == 1).sum())
     assert "valid_loss" in net.history[-1]
     assert net.predict_proba(dataset).shape == (300, 2)
 
@@ -229,18 +237,71 @@ def test_a_dict_of_arrays_reaches_the_module_by_name(rare):
 
 @settings(max_examples=10)
 @given(data=st.data())
-def test_integer_weights_equal_repeated_rows_to_the_bit(rare, data):
+def test_a_weight_equals_repeating_the_row_where_one_batch_holds_all_rows(rare, data):
     X, y = rare[0][:40], np.arange(40) % 3 == 0
     weight = np.array(data.draw(st.lists(st.integers(0, 3), min_size=40, max_size=40)))
     weight[:6] = np.maximum(weight[:6], 1)
     arranged = np.random.default_rng(0).permutation(40)
-    settings = {"batch_size": 16, "pos_weight": "balanced", "max_epochs": 2}
-    weighted = quick(**settings).fit(X, y, sample_weight=weight)
-    repeated = quick(**settings).fit(
+    settings = {"pos_weight": "balanced", "module__dropout": 0.3}
+    weighted = quick(DenseNet, **settings).fit(X, y, sample_weight=weight)
+    repeated = quick(DenseNet, **settings).fit(
         np.repeat(X[arranged], weight[arranged], axis=0),
         np.repeat(y[arranged], weight[arranged]),
     )
     assert_same_weights(weighted, repeated)
+
+
+@pytest.mark.parametrize("factor", [10.0, 10.0001, 1e-30, 1e38, 1e300])
+def test_only_ratios_of_weights_count(rare, factor):
+    X, y = rare
+    weight = np.random.default_rng(0).integers(1, 4, 300).astype(float)
+    net = quick(pos_weight="balanced").fit(X, y, sample_weight=weight)
+    scaled = quick(pos_weight="balanced").fit(X, y, sample_weight=factor * weight)
+    assert scaled.history[-1, "train_batch_count"] == 3
+    assert_allclose(scaled.predict_proba(X), net.predict_proba(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("weight", [10, 10.0001, 1e-30, 1e38])
+def test_a_constant_weight_changes_nothing(rare, weight):
+    plain = quick().fit(*rare)
+    assert_same_weights(plain, quick().fit(*rare, sample_weight=np.full(300, weight)))
+
+
+@pytest.mark.parametrize(
+    "iterator",
+    [
+        {},
+        {"iterator_train__num_workers": 1},
+        {"iterator_train__drop_last": True, "batch_size": 100},
+        {"iterator_train__collate_fn": default_collate},
+        {"iterator_train": DataLoader, "iterator_valid": DataLoader},
+    ],
+)
+def test_weights_travel_with_every_iterator(rare, iterator):
+    X, y = rare
+    weight = np.where(y == 1, 1000.0, 0.5)
+    settings = {"module": nn.Linear(8, 1), "optimizer": torch.optim.SGD, "lr": 1.0}
+    weighted = quick(**settings, **iterator).fit(X, y, sample_weight=weight)
+    plain = quick(**settings, **iterator).fit(X, y)
+    assert weighted.predict_proba(X)[:, 1].mean() > 0.5
+    assert plain.predict_proba(X)[:, 1].mean() < 0.5
+
+
+def test_losses_and_scores_of_the_history_are_weighted_means(rare):
+    X, y = rare
+    weight = np.random.default_rng(0).uniform(0, 5, 300)
+    last = np.arange(300) >= 200
+    split = ValidSplit(PredefinedSplit(np.where(last, 0, -1)))
+    net = quick(
+        nn.Linear(8, 1), lr=0.0, train_split=split, batch_size=64, max_epochs=1
+    ).fit(X, y, sample_weight=weight)
+    for name, rows in [("train_loss", ~last), ("valid_loss", last)]:
+        proba = net.predict_proba(X[rows])
+        expected = log_loss(y[rows], proba, sample_weight=weight[rows])
+        assert net.history[-1, name] == pytest.approx(expected, rel=1e-5)
+    score = net.predict_proba(X[last])[:, 1]
+    expected = average_precision_score(y[last], score, sample_weight=weight[last])
+    assert net.history[-1, "valid_average_precision"] == pytest.approx(expected)
 
 
 def test_weights_of_one_change_nothing(rare):
@@ -291,7 +352,9 @@ def test_two_fits_with_the_same_seed_are_identical_to_the_bit(rare):
 
 def test_another_seed_gives_other_weights(rare):
     first, second = quick().fit(*rare), quick(random_state=1).fit(*rare)
-    assert not torch.equal(first.module_.head[1].weight, second.module_.head[1].weight)
+    assert not torch.equal(
+        first.module_.layers[0].weight, second.module_.layers[0].weight
+    )
 
 
 def test_global_generators_are_left_alone(rare):
@@ -309,13 +372,18 @@ def test_without_a_seed_torchs_generator_is_used(rare):
     torch.manual_seed(3)
     third = quick(random_state=None).fit(*rare)
     assert_same_weights(first, third)
-    assert not torch.equal(first.module_.head[1].weight, second.module_.head[1].weight)
+    assert not torch.equal(
+        first.module_.layers[0].weight, second.module_.layers[0].weight
+    )
 
 
-def test_the_order_of_the_rows_does_not_matter(rare):
+def test_the_order_of_rows_that_one_batch_holds_does_not_matter(rare):
     X, y = rare
     order = np.random.default_rng(0).permutation(300)
-    assert_same_weights(quick().fit(X, y), quick().fit(X[order], y[order]))
+    first, second = (
+        quick(batch_size=300).fit(*rows) for rows in [(X, y), (X[order], y[order])]
+    )
+    assert_same_weights(first, second)
 
 
 def test_the_order_is_kept_on_request():
@@ -396,8 +464,8 @@ def test_warm_start_goes_on_from_the_weights(rare):
     net.fit(X, y)
     assert len(net.history) == 6
     cold = quick().fit(X, y)
-    assert not torch.equal(before["head.1.weight"], net.module_.head[1].weight)
-    assert torch.equal(before["head.1.weight"], cold.module_.head[1].weight)
+    assert not torch.equal(before["layers.0.weight"], net.module_.layers[0].weight)
+    assert torch.equal(before["layers.0.weight"], cold.module_.layers[0].weight)
 
 
 def test_warm_start_settles_pos_weight_anew(rare):
@@ -457,7 +525,7 @@ def test_each_call_of_partial_fit_shuffles_differently(rare):
     restarted.history.clear()
     restarted.partial_fit(X, y)
     assert not torch.equal(
-        continued.module_.head[1].weight, restarted.module_.head[1].weight
+        continued.module_.layers[0].weight, restarted.module_.layers[0].weight
     )
 
 
@@ -471,7 +539,7 @@ def test_double_underscore_parameters_reach_the_parts(rare):
         iterator_train__batch_size=50,
         callbacks__valid_acc=None,
     ).fit(*rare)
-    assert net.module_.head[4].p == 0.4
+    assert net.module_.layers[2].p == 0.4
     assert net.optimizer_.param_groups[0]["weight_decay"] == 0.1
     assert net.history[-1, "train_batch_count"] == 6
     assert "valid_acc" not in dict(net.callbacks_)
@@ -487,10 +555,10 @@ def test_set_params_reaches_the_parts_of_a_fitted_net(rare):
     assert all(torch.equal(before[name], after[name]) for name in before)
     net.set_params(optimizer=torch.optim.SGD).fit(*rare)
     assert isinstance(net.optimizer_, torch.optim.SGD)
-    assert net.module_.head[4].p == 0.1
+    assert net.module_.layers[2].p == 0.1
     assert net.optimizer_.param_groups[0]["weight_decay"] == 0.2
-    net.set_params(module=DenseNet, optimizer=torch.optim.Adam)
-    assert isinstance(net.set_params(module__dropout=0).fit(*rare).module_, DenseNet)
+    net.set_params(module=ConvNet, optimizer=torch.optim.Adam)
+    assert isinstance(net.set_params(module__dropout=0).fit(*rare).module_, ConvNet)
 
 
 def test_set_params_takes_a_network_itself(rare):
@@ -519,14 +587,19 @@ def test_clone_keeps_every_parameter():
 
 def test_parameters_are_not_changed_by_fit(rare):
     module = DenseNet(8)
-    stop = EarlyStopping()
+    criterion = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(4.0))
     before = copy.deepcopy(module.state_dict())
-    settings = copy.deepcopy(vars(stop))
-    net = quick(module, callbacks=[stop], train_split=ValidSplit(3, stratified=True))
-    net.fit(*rare)
+    net = quick(module, criterion=criterion).fit(*rare)
     assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
     assert net.module is module
-    assert vars(stop) == settings
+    assert net.criterion is criterion
+    assert criterion.pos_weight == 4
+
+
+def test_the_users_own_callback_holds_what_it_found(rare):
+    stop = EarlyStopping()
+    quick(callbacks=[stop], train_split=ValidSplit(3, stratified=True)).fit(*rare)
+    assert stop.best_epoch_ == 3
 
 
 def test_callbacks_and_scorers_inside_training_see_zero_and_one(rare):
@@ -592,7 +665,8 @@ class CountsReads(TorchDispatchMode):
 
 @pytest.mark.parametrize("module", [DenseNet, ConvNet])
 @pytest.mark.parametrize("shape", [(-1, 8), (-1, 2, 4)])
-def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape):
+def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape, monkeypatch):
+    monkeypatch.setattr("skbin.training.loop._can_be_read_at_once", lambda loss: False)
     X, y = rare
     n_reads = []
     for batch_size in [16, 128]:
@@ -604,8 +678,8 @@ def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape):
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
 def test_optimizers_are_fused_with_the_same_result(rare, optimizer):
-    fused = quick(optimizer=optimizer).fit(*rare)
-    plain = quick(optimizer=optimizer, optimizer__fused=False).fit(*rare)
+    fused = quick(ConvNet, optimizer=optimizer).fit(*rare)
+    plain = quick(ConvNet, optimizer=optimizer, optimizer__fused=False).fit(*rare)
     assert fused.optimizer_.param_groups[0]["fused"] is True
     assert plain.optimizer_.param_groups[0]["fused"] is False
     assert_allclose(
@@ -634,7 +708,7 @@ class ReadsLosses(Callback):
         return self
 
     def on_batch_end(self, net, training=True, **kwargs):
-        self.seen.append(float(net.history[-1, "batches", -1, "train_loss"]))
+        self.seen.append(net.history[-1, "batches", -1, "train_loss"])
 
 
 def test_a_callback_reads_the_loss_of_each_batch(rare):

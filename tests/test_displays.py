@@ -1,6 +1,7 @@
 """The pictures show the numbers, by scikit-learn's Display convention."""
 
 import sys
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,9 +9,15 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import logit
 from sklearn import metrics
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.dataset import ValidSplit
@@ -64,7 +71,54 @@ def test_cost_is_drawn_in_place_of_metrics(scores):
     (line,) = display.lines_
     assert value_at(line, choice.threshold) == pytest.approx(choice.value)
     assert min(line.get_ydata()) == pytest.approx(choice.value)
-    assert "cost" in display.ax_.get_ylabel()
+    assert display.ax_.get_ylabel() == "expected cost for each sample"
+    assert line.get_label() == "expected cost"
+
+
+def test_a_metric_that_is_called_cost_is_a_metric(scores):
+    def cost(y_true, y_pred):
+        return np.mean(y_true != y_pred)
+
+    display = ThresholdDisplay.from_predictions(*scores, metrics=[cost])
+    assert display.ax_.get_ylabel() == "value"
+
+
+def test_two_metrics_of_one_name_are_two_curves(scores):
+    y, score = scores
+
+    def half():
+        def metric(y_true, y_pred):
+            return metrics.accuracy_score(y_true, y_pred) / 2
+
+        return metric
+
+    some = [
+        partial(metrics.fbeta_score, beta=0.5),
+        partial(metrics.fbeta_score, beta=2),
+        half(),
+        half(),
+        "f1",
+        "f1",
+    ]
+    display = ThresholdDisplay.from_predictions(y[:40], score[:40], metrics=some)
+    assert [line.get_label() for line in display.lines_] == [
+        "fbeta_score(beta=0.5)",
+        "fbeta_score(beta=2)",
+        "metric",
+        "metric (2)",
+        "f1",
+        "f1 (2)",
+    ]
+    assert value_at(display.lines_[1], 0.45) == pytest.approx(
+        metrics.fbeta_score(y[:40], score[:40] >= 0.45, beta=2)
+    )
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert len(texts) == 6
+
+
+def test_no_metric_at_all_is_refused(scores):
+    with pytest.raises(ValueError, match="at least one metric"):
+        ThresholdDisplay.from_predictions(*scores, metrics=[])
 
 
 def test_choice_is_marked_with_its_interval(scores):
@@ -95,19 +149,165 @@ def test_weights_count(scores):
         assert_allclose(first.get_ydata(), second.get_ydata())
 
 
-@pytest.mark.parametrize("pipeline", [False, True])
-def test_from_estimator_takes_the_positive_class_of_the_net(scores, pipeline):
+@pytest.fixture(scope="module")
+def fraud(scores):
+    """Rows, labels of which the rare one sorts first, and rows to judge by."""
     y, score = scores
-    labels = np.where(y == 1, "fraud", "ok")
-    net = BinaryNetClassifier(DenseNet, pos_label="fraud", max_epochs=2, random_state=0)
-    estimator = make_pipeline(StandardScaler(), net) if pipeline else net
-    X = score.reshape(-1, 1)
-    estimator.fit(X[::2], labels[::2])
-    display = ThresholdDisplay.from_estimator(estimator, X[1::2], labels[1::2])
-    probability = estimator.predict_proba(X[1::2])[:, 0]
-    expected = ThresholdDisplay.from_predictions(y[1::2], probability)
-    assert_allclose(display.lines_[2].get_ydata(), expected.lines_[2].get_ydata())
+    X, labels = score.reshape(-1, 1), np.where(y == 1, "fraud", "ok")
+    return X[::2], labels[::2], X[1::2], labels[1::2]
+
+
+def a_net(**parameters):
+    return BinaryNetClassifier(DenseNet, max_epochs=2, random_state=0, **parameters)
+
+
+def search(estimator, **kwargs):
+    return GridSearchCV(estimator, {}, cv=2, **kwargs)
+
+
+WRAPPERS = {
+    "alone": lambda net: net,
+    "pipeline": lambda net: make_pipeline(StandardScaler(), net),
+    "nested pipelines": lambda net: make_pipeline(make_pipeline(net)),
+    "search": search,
+    "search of a pipeline": lambda net: search(make_pipeline(StandardScaler(), net)),
+    "pipeline of a search": lambda net: make_pipeline(StandardScaler(), search(net)),
+    "tuned cutoff": lambda net: TunedThresholdClassifierCV(net, cv=2),
+    "fixed cutoff": lambda net: FixedThresholdClassifier(net, threshold=0.2),
+    "calibration": lambda net: CalibratedClassifierCV(net, cv=2),
+}
+
+
+def assert_fraud_is_drawn(display, estimator, X, labels):
+    probability = estimator.predict_proba(X)[:, 0]
+    for line, function in zip(
+        display.lines_,
+        [metrics.precision_score, metrics.recall_score, metrics.f1_score],
+        strict=True,
+    ):
+        for cutoff in np.quantile(probability, [0.1, 0.5, 0.9], method="nearest"):
+            decided = np.where(probability >= cutoff, "fraud", "ok")
+            expected = function(labels, decided, pos_label="fraud")
+            assert value_at(line, cutoff) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_the_positive_class_of_the_net_is_drawn_in_any_wrapping(fraud, wrap):
+    X, labels, X_test, labels_test = fraud
+    estimator = wrap(a_net(pos_label="fraud")).fit(X, labels)
+    display = ThresholdDisplay.from_estimator(estimator, X_test, labels_test)
+    assert_fraud_is_drawn(display, estimator, X_test, labels_test)
     assert display.ax_.get_title() == "BinaryNetClassifier"
+
+
+def test_a_positive_class_of_the_wrapper_is_drawn(fraud):
+    X, labels, X_test, labels_test = fraud
+    fixed = FixedThresholdClassifier(
+        LogisticRegression(), threshold=0.2, pos_label="fraud"
+    ).fit(X, labels)
+    display = ThresholdDisplay.from_estimator(fixed, X_test, labels_test)
+    assert_fraud_is_drawn(display, fixed, X_test, labels_test)
+
+
+def test_a_positive_class_that_is_passed_is_drawn(fraud):
+    X, labels, X_test, labels_test = fraud
+    net = a_net(pos_label="ok").fit(X, labels)
+    display = ThresholdDisplay.from_estimator(
+        net, X_test, labels_test, pos_label="fraud"
+    )
+    assert_fraud_is_drawn(display, net, X_test, labels_test)
+
+
+@pytest.mark.parametrize("n_features", [1.0, 0.5])
+def test_a_positive_class_behind_an_encoder_is_drawn(fraud, n_features):
+    X, labels, X_test, labels_test = fraud
+    # Bagging gives its members 0 for "fraud".
+    bagging = BaggingClassifier(
+        a_net(pos_label=0), 2, max_features=n_features, random_state=0
+    ).fit(np.hstack([X, X]), labels)
+    X_test = np.hstack([X_test, X_test])
+    display = ThresholdDisplay.from_estimator(bagging, X_test, labels_test)
+    assert_fraud_is_drawn(display, bagging, X_test, labels_test)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_codes_of_an_encoder_are_not_taken_for_labels(fraud, first):
+    X, labels, X_test, labels_test = fraud
+    # A class whose label is the code of the other.
+    numbers = {"fraud": first, "ok": first + 1}
+    y, y_test = ([numbers[label] for label in some] for some in (labels, labels_test))
+    bagging = BaggingClassifier(a_net(pos_label=0), 2, random_state=0).fit(X, y)
+    display = ThresholdDisplay.from_estimator(bagging, X_test, y_test)
+    assert_fraud_is_drawn(display, bagging, X_test, labels_test)
+
+
+def test_without_a_chosen_positive_class_the_frequent_one_is_warned_of(fraud):
+    X, labels, X_test, labels_test = fraud
+    regression = LogisticRegression().fit(X, labels)
+    with pytest.warns(UserWarning, match="pass pos_label='fraud'") as record:
+        ThresholdDisplay.from_estimator(regression, X_test, labels_test)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_scores_upside_down_are_warned_of(scores):
+    with pytest.warns(UserWarning, match="ROC AUC") as record:
+        ThresholdDisplay.from_predictions(scores[0], 1 - scores[1])
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_decisions_in_the_place_of_probabilities_are_warned_of(scores):
+    with pytest.warns(UserWarning, match=r"predict_proba\(X\)") as record:
+        ThresholdDisplay.from_predictions(scores[0], scores[1] > 0.5)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pos_label": "theft"}, "none of the classes"),
+        ({"y": [0, 1]}, r"labels \[0, 1\], but the classes are"),
+    ],
+    ids=["pos_label", "y"],
+)
+def test_labels_that_the_estimator_does_not_know_are_refused(fraud, change, message):
+    X, labels, X_test, _ = fraud
+    regression = LogisticRegression().fit(X, labels)
+    y = change.pop("y", ["fraud", "ok"])
+    with pytest.raises(ValueError, match=message):
+        ThresholdDisplay.from_estimator(regression, X_test[:2], y, **change)
+
+
+def test_an_estimator_is_drawn_with_all_that_predictions_are_drawn_with(scores):
+    y, score = scores
+    X = score.reshape(-1, 1)
+    regression = LogisticRegression().fit(X, y)
+    options = {
+        "metrics": ["accuracy"],
+        "choice": 0.4,
+        "sample_weight": np.arange(len(y)) + 1,
+        "scale": "logit",
+        "alpha": 0.25,
+    }
+    _, (left, right) = plt.subplots(2)
+    drawn = ThresholdDisplay.from_estimator(regression, X, y, ax=left, **options)
+    expected = ThresholdDisplay.from_predictions(
+        y, regression.predict_proba(X)[:, 1], ax=right, **options
+    )
+    (line,), (expected_line,) = drawn.lines_, expected.lines_
+    assert line.get_xydata().tolist() == expected_line.get_xydata().tolist()
+    assert (line.get_alpha(), line.get_label()) == (0.25, "accuracy")
+    assert drawn.choice_line_.get_xdata() == expected.choice_line_.get_xdata()
+    assert left.get_xlabel() == "cutoff (logit)"
+    cost = {"cost_matrix": [[0, 1], [9, 0]]}
+    display = ThresholdDisplay.from_estimator(regression, X, y, **cost)
+    assert display.lines_[0].get_label() == "expected cost"
+
+
+def test_an_ensemble_of_trees_is_called_by_its_name(scores):
+    X = scores[1].reshape(-1, 1)
+    forest = RandomForestClassifier(5, random_state=0).fit(X[::2], scores[0][::2])
+    display = ThresholdDisplay.from_estimator(forest, X[1::2], scores[0][1::2])
+    assert display.ax_.get_title() == "RandomForestClassifier"
 
 
 def test_any_classifier_with_probabilities_can_be_drawn(scores):
@@ -131,9 +331,28 @@ def test_from_search_shows_the_mean_of_the_folds(scores, tmp_path):
     (line,) = display.lines_
     assert line.get_label() == "balanced_accuracy"
     assert line.get_xdata().tolist() == [0.3, 0.5, 0.7]
-    assert max(line.get_ydata()) == search.best_score_
+    results = search.cv_results_
+    rows = [
+        params["binarynetclassifier__lr"]
+        == search.best_params_["binarynetclassifier__lr"]
+        for params in results["params"]
+    ]
+    mean, std = (results[f"{of}_test_score"][rows] for of in ("mean", "std"))
+    assert line.get_ydata().tolist() == mean[[1, 2, 0]].tolist()
+    band = display.ax_.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx((mean - std).min())
+    assert band.max() == pytest.approx((mean + std).max())
+    assert display.ax_.get_title() == "BinaryNetClassifier"
     best = search.best_params_["binarynetclassifier__threshold"]
     assert display.choice_line_.get_xdata()[0] == best
+
+
+def test_a_search_that_fits_no_best_estimator_is_drawn(scores):
+    grid = {"threshold": [0.3, 0.5]}
+    search = GridSearchCV(a_net(), grid, cv=2, scoring="f1", refit=False)
+    search.fit(scores[1].reshape(-1, 1), scores[0])
+    display = ThresholdDisplay.from_search(search)
+    assert display.ax_.get_title() == "BinaryNetClassifier"
 
 
 def test_a_search_over_something_else_is_refused(scores):
@@ -190,14 +409,33 @@ def test_history_shows_the_losses(fitted):
 
 
 def test_history_shows_any_column(fitted):
-    display = HistoryDisplay.from_estimator(fitted, keys=["valid_average_precision"])
+    display = HistoryDisplay.from_estimator(fitted, metrics=["valid_average_precision"])
     (line,) = display.lines_
     assert line.get_ydata().tolist() == fitted.history[:, "valid_average_precision"]
 
 
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_history_is_found_in_any_wrapping(scores, wrap):
+    estimator = wrap(a_net()).fit(scores[1].reshape(-1, 1), scores[0])
+    (line,) = HistoryDisplay.from_estimator(estimator).lines_
+    assert len(line.get_ydata()) == 2
+    assert line.get_label() == "train_loss"
+
+
+def test_an_estimator_without_a_history_is_refused(scores):
+    regression = LogisticRegression().fit(scores[1].reshape(-1, 1), scores[0])
+    with pytest.raises(TypeError, match=r"skorch net.*LogisticRegression"):
+        HistoryDisplay.from_estimator(make_pipeline(regression))
+
+
+def test_no_column_at_all_is_refused(fitted):
+    with pytest.raises(ValueError, match="metrics must be among"):
+        HistoryDisplay.from_estimator(fitted, metrics=[])
+
+
 def test_an_unknown_column_is_refused_with_those_there_are(fitted):
-    with pytest.raises(ValueError, match=r"\['recall'\].*'valid_loss'"):
-        HistoryDisplay.from_estimator(fitted, keys=["recall"])
+    with pytest.raises(ValueError, match=r"'valid_loss'.*got \['recall'\]"):
+        HistoryDisplay.from_estimator(fitted, metrics=["recall"])
 
 
 @pytest.mark.parametrize("scale", ["odds", None])

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -269,6 +270,9 @@ def test_any_texts_give_ids_or_a_documented_error(texts, again):
     assert (ids >= 0).all()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:There are no intervals", "ignore:y_score", "ignore:Samples of the positive"
+)
 @given(data=st.data())
 def test_any_scores_give_a_threshold_or_a_documented_error(data):
     rows = data.draw(n_samples)

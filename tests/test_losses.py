@@ -1,7 +1,5 @@
 """pos_weight and sample weights in the loss."""
 
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -38,7 +36,7 @@ def test_integer_weights_equal_repeated_rows_in_the_loss(
 
 
 def test_weights_need_a_criterion_that_reduces():
-    with pytest.raises(ValueError, match=re.escape("reduction='none'")):
+    with pytest.raises(ValueError, match="need a loss for each row"):
         weighted_loss(
             nn.BCELoss(reduction="none"), torch.ones(1), torch.ones(1), torch.ones(1)
         )

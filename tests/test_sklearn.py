@@ -22,20 +22,18 @@ pytestmark = [
 
 CONFIGURATIONS = [
     BinaryNetClassifier(),
-    BinaryNetClassifier(pos_weight="balanced"),
-    BinaryNetClassifier(prior="train", pos_weight=3.0),
-    BinaryNetClassifier(prior=0.5),
-    BinaryNetClassifier(DenseNet),
     BinaryNetClassifier(
-        ConvNet, batch_size=7, max_epochs=20, module__dropout=0.5, optimizer__eps=1e-7
-    ),
-    BinaryNetClassifier(
-        train_split=ValidSplit(5, stratified=True), callbacks=[EarlyStopping()]
+        ConvNet,
+        prior="train",
+        pos_weight="balanced",
+        max_epochs=20,
+        module__dropout=0.5,
+        optimizer__eps=1e-7,
     ),
     BinaryNetClassifier(
         DenseNet,
-        train_split=ValidSplit(0.2, stratified=True),
-        callbacks=[("stop", EarlyStopping(patience=20))],
+        train_split=ValidSplit(5, stratified=True),
+        callbacks=[EarlyStopping],
     ),
 ]
 

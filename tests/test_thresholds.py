@@ -1,14 +1,16 @@
 """`select_threshold` finds what brute force finds, and says how sure it is."""
 
 import re
+import warnings
 from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import expit, logit
+from scipy.stats import binom
 from sklearn import metrics
 
 from skbin import select_threshold
@@ -38,7 +40,14 @@ def scored(draw, n_scores=6):
     weight = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
     y, score, weight = np.array(y), np.array(score), np.array(weight)
     assume(weight[y == 0].sum() > 0 and weight[y == 1].sum() > 0)
+    assume(not set(score[weight > 0]) <= {0, 1})  # which would be decisions
     return y, score, weight
+
+
+# scikit-learn's metrics, called once for each cutoff, take their time.
+fewer_examples = settings(max_examples=settings().max_examples // 3)
+# Laws hold for any scores, also for those that are better upside down.
+any_ranking = pytest.mark.filterwarnings("ignore:Samples of the positive class:")
 
 
 def cutoffs_by_hand(score):
@@ -56,7 +65,9 @@ def best_by_hand(score, value_of, allowed=lambda y_pred: True):
     return max(values, key=lambda pair: (round(pair[0], 9), pair[1]), default=None)
 
 
+@any_ranking
 @pytest.mark.parametrize("metric", METRICS)
+@fewer_examples
 @given(data=scored())
 def test_the_best_of_all_cutoffs_is_chosen_with_ties_and_weights(metric, data):
     y, score, weight = data
@@ -78,6 +89,7 @@ def _spread(y_pred, kept):
     return whole
 
 
+@any_ranking
 @given(data=scored())
 def test_a_whole_weight_equals_repeated_rows(data):
     y, score, weight = data
@@ -87,6 +99,8 @@ def test_a_whole_weight_equals_repeated_rows(data):
     assert weighted.value == pytest.approx(repeated.value)
 
 
+@any_ranking
+@fewer_examples
 @given(data=scored(), beta=st.sampled_from([0.5, 2.0]))
 def test_functions_partials_and_scorers_are_understood(data, beta):
     y, score, _ = data
@@ -98,7 +112,9 @@ def test_functions_partials_and_scorers_are_understood(data, beta):
         assert (choice.value, choice.threshold) == (pytest.approx(best), cutoff)
 
 
+@any_ranking
 @pytest.mark.parametrize("weighted", [False, True])
+@fewer_examples
 @given(data=scored())
 def test_any_function_of_decisions_is_maximised(weighted, data):
     y, score, weight = data
@@ -129,6 +145,7 @@ def test_a_named_scorer_without_a_formula_works():
 # ---- costs
 
 
+@any_ranking
 @given(
     data=scored(),
     costs=st.lists(st.integers(-5, 20), min_size=4, max_size=4),
@@ -169,6 +186,7 @@ def test_right_probabilities_give_the_cutoff_of_theory():
 # ---- limits
 
 
+@any_ranking
 @pytest.mark.parametrize(
     ("metric", "limit", "reached"),
     [
@@ -177,6 +195,7 @@ def test_right_probabilities_give_the_cutoff_of_theory():
         ("recall", "max_alarms_per_1000", lambda y, y_pred: 1000 * y_pred.mean()),
     ],
 )
+@fewer_examples
 @given(data=scored(), thousandths=st.integers(0, 1000))
 def test_limits_are_kept(metric, limit, reached, data, thousandths):
     y, score, _ = data
@@ -196,13 +215,74 @@ def test_limits_are_kept(metric, limit, reached, data, thousandths):
     assert (choice.value, choice.threshold) == (pytest.approx(best[0]), best[1])
 
 
-def test_a_limit_out_of_reach_names_the_nearest_cutoff():
+def message_of(*args, **kwargs):
+    with pytest.raises(ValueError, match="No cutoff gives") as caught:
+        choose(*args, **kwargs)
+    return str(caught.value)
+
+
+def test_a_limit_out_of_reach_names_the_nearest_cutoff_and_how_to_allow_it():
     y, score = [1, 0, 1, 0], [0.1, 0.9, 0.8, 0.3]
-    with pytest.raises(ValueError, match=r"recall at precision >= 0.9.*") as caught:
-        choose(y, score, "recall", min_precision=0.9)
-    assert "threshold 0.1, which misses a limit by 0.4; recall is 1" in str(
-        caught.value
+    assert message_of(y, score, "recall", min_precision=0.9) == (
+        "No cutoff gives recall at precision >= 0.9. The nearest is threshold 0.1, "
+        "where precision is 0.5 (0.4 below the limit); recall is 1 there. To allow it, "
+        "pass min_precision=0.5."
     )
+
+
+@pytest.fixture
+def found_late():
+    """1,000 samples; the four positives are ranked 1, 2, 11 and 12."""
+    y = np.zeros(1000, dtype=int)
+    y[[0, 1, 10, 11]] = 1
+    return y, np.linspace(0.999, 0.001, 1000)
+
+
+def test_limits_of_two_units_are_compared_as_parts_of_themselves(found_late):
+    y, score = found_late
+    message = message_of(y, score, "f1", min_recall=1, max_alarms_per_1000=10)
+    # A fifth more alarms is nearer than half of the recall.
+    assert f"The nearest is threshold {score[11]:.6g}, where" in message
+    assert "alarms per 1000 is 12 (2 above the limit); f1 is" in message
+    assert message.endswith("pass max_alarms_per_1000=12.0.")
+    message = message_of(y, score, "f1", min_recall=1, max_alarms_per_1000=1)
+    assert f"The nearest is threshold {score[1]:.6g}, where" in message
+    assert "recall is 0.5 (0.5 below the limit) and alarms per 1000 is 2 " in message
+
+
+def test_the_fewest_alarms_are_nearest_to_none():
+    y, score = [0, 1, 1, 0], [1.0, 1.0, 0.5, 0.2]
+    message = message_of(y, score, "recall", max_alarms_per_1000=0)
+    assert "threshold 1, where alarms per 1000 is 500 (500 above" in message
+
+
+def test_a_nearest_logit_is_called_a_logit():
+    y, z = [1, 0, 1, 0], [-2.0, 2.0, 1.0, -1.0]
+    message = message_of(y, z, "recall", min_precision=0.9, scale="logit")
+    assert "The nearest is logit -2, where" in message
+
+
+@any_ranking
+@given(
+    data=scored(),
+    precision=st.integers(1, 10),
+    recall=st.integers(1, 10),
+    alarms=st.integers(0, 10),
+)
+def test_what_an_error_proposes_can_be_kept(data, precision, recall, alarms):
+    y, score, weight = data
+    limits = {
+        "min_precision": precision / 10,
+        "min_recall": recall / 10,
+        "max_alarms_per_1000": alarms * 100,
+    }
+    try:
+        choose(y, score, "accuracy", sample_weight=weight, **limits)
+    except ValueError as error:
+        proposed = re.findall(r"(m\w+)=([\d.]+\d)", str(error))
+        assert proposed
+        relaxed = limits | {name: float(bound) for name, bound in proposed}
+        choose(y, score, "accuracy", sample_weight=weight, **relaxed)
 
 
 def test_the_objective_is_said_in_words():
@@ -221,6 +301,7 @@ def test_a_probability_of_nine_tenths_is_a_logit_of_two_point_two():
     assert choice.logit == pytest.approx(2.197, abs=5e-4)
 
 
+@any_ranking
 @given(data=scored(), metric=st.sampled_from(["f1", "accuracy"]))
 def test_logits_give_the_same_choice(data, metric):
     y, score, _ = data
@@ -231,10 +312,82 @@ def test_logits_give_the_same_choice(data, metric):
     assert by_logit.value == by_probability.value
 
 
-def test_logits_beyond_the_precision_of_probabilities_are_told_apart():
-    choice = choose([0, 0, 1, 1], [-60.0, 40.0, 50.0, 60.0], scale="logit")
+@st.composite
+def rounded_logits(draw):
+    """Both classes; logits that are either equal or not within rounding."""
+    thousandths = st.lists(st.integers(-20_000, 20_000), min_size=2, max_size=12)
+    z = np.array(draw(thousandths)) / 1000
+    y = np.array(draw(st.lists(st.integers(0, 1), min_size=len(z), max_size=len(z))))
+    assume(0 < y.sum() < len(y))
+    return y, z
+
+
+@any_ranking
+@given(
+    data=rounded_logits(),
+    scale=st.sampled_from(["probability", "logit"]),
+    cost=st.data(),
+)
+def test_threshold_and_logit_decide_alike_and_as_the_value_says(data, scale, cost):
+    y, z = data
+    matrix = [[0, cost.draw(st.sampled_from([0.1, 1, 100]))], [1, 0]]
+    score = z if scale == "logit" else expit(z)
+    choice = choose(y, score, cost_matrix=matrix, scale=scale)
+    by_logit = (z if scale == "logit" else logit(score)) >= choice.logit
+    by_probability = expit(z) >= choice.threshold
+    assert by_probability.tolist() == by_logit.tolist()
+    wrong = matrix[0][1] * (by_logit & (y == 0)) + (~by_logit & (y == 1))
+    assert choice.value == pytest.approx(wrong.mean())
+
+
+NO_ALARM = {"cost_matrix": [[0, 1000], [1, 0]]}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("highest", [-700, -20, -2.1, -0.3, 0, 0.1, 3.3, 7.5, 16.5, 36])
+def test_no_alarm_is_no_alarm_on_both_scales_and_in_each_precision(highest, dtype):
+    z = np.array([highest - 2, highest, highest - 1], dtype=dtype)
+    choice = choose([1, 0, 0], z, scale="logit", **NO_ALARM)
+    assert choice.value == pytest.approx(1 / 3)
+    assert not (z >= choice.logit).any()
+    assert not (expit(z.astype(np.float64)) >= choice.threshold).any()
+    if expit(z).max() < 1:
+        assert not (expit(z) >= choice.threshold).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("highest", [0.0, 1e-4, 0.1, 0.2, 0.5, 0.75, 0.998])
+def test_no_alarm_by_probability_is_none_by_logit(highest, dtype):
+    p = np.array([highest / 4, highest, highest / 2], dtype=dtype)
+    choice = choose([1, 0, 0], p, **NO_ALARM) if highest else None
+    if choice is None:
+        with pytest.warns(UserWarning, match="nothing but 0 and 1"):
+            choice = choose([1, 0, 0], p, **NO_ALARM)
+    assert choice.value == pytest.approx(1 / 3)
+    assert not (p >= choice.threshold).any()
+    with np.errstate(divide="ignore"):
+        assert not (logit(p.astype(np.float64)) >= choice.logit).any()
+
+
+def test_logits_beyond_the_precision_of_probabilities_are_told_apart_with_a_warning():
+    z = [-60.0, 40.0, 50.0, 60.0]
+    with pytest.warns(UserWarning, match="Compare logits with choice.logit") as record:
+        choice = choose([0, 0, 1, 1], z, scale="logit")
+    assert record[0].filename == __file__
     assert (choice.logit, choice.value) == (50.0, 1.0)
     assert choice.threshold == 1.0
+
+
+def test_no_alarm_above_a_logit_whose_probability_is_one_is_warned_of():
+    with pytest.warns(UserWarning, match="Compare logits with choice.logit"):
+        choice = choose([1, 0, 0], [0.0, 40.0, 1.0], scale="logit", **NO_ALARM)
+    assert choice.logit > 40
+
+
+def test_a_probability_of_one_always_raises_an_alarm():
+    choice = choose([1, 0, 0], [0.2, 1.0, 0.3], **NO_ALARM)
+    assert (choice.threshold, choice.logit) == (1.0, np.inf)
+    assert choice.value == pytest.approx(1001 / 3)
 
 
 def test_no_alarm_at_all_can_be_the_best():
@@ -251,6 +404,77 @@ def test_labels_of_any_type(labels):
     assert flipped.threshold == 0.7
 
 
+# ---- which class is positive
+
+
+@pytest.fixture
+def fraud():
+    """300 samples, 10 % fraud; the score is the probability of fraud."""
+    y, score = sample(300, np.random.default_rng(0), share=0.1)
+    return np.where(y == 1, "fraud", "ok"), score
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_a_frequent_class_that_is_positive_by_the_alphabet_is_warned_of(fraud, dtype):
+    y, score = fraud
+    with pytest.warns(UserWarning, match="'ok', the second label in alph") as record:
+        select_threshold(y.astype(dtype), score, random_state=0)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_a_positive_class_that_was_chosen_or_is_rare_is_not_warned_of(fraud):
+    y, score = fraud
+    choose(y, score, pos_label="fraud")
+    choose(y, 1 - score, pos_label="ok")
+    choose(np.where(y == "fraud", "spam", "ham"), score)
+
+
+def test_weights_decide_which_class_is_frequent(fraud):
+    y, score = fraud
+    weight = np.where(y == "fraud", 20.0, 1.0)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        choose(y, 1 - score, sample_weight=weight)
+    assert not record
+
+
+@pytest.mark.parametrize("scale", ["probability", "logit"])
+def test_a_ranking_upside_down_is_warned_of(scale):
+    y, score = sample(300, np.random.default_rng(0))
+    score = score if scale == "probability" else logit(score)
+    with pytest.warns(UserWarning, match=r"ROC AUC 0\.\d+.*pass pos_label=0") as record:
+        choose(1 - y, score, scale=scale)
+    assert [warning.filename for warning in record] == [__file__]
+    choose(1 - y, score, scale=scale, pos_label=0)
+
+
+def test_a_ranking_upside_down_of_a_chosen_label_is_warned_of(fraud):
+    y, score = fraud
+    with pytest.warns(UserWarning, match="pos_label='ok', or the other column"):
+        choose(y, 1 - score, pos_label="fraud")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_without_skill_are_rarely_called_upside_down(weighted):
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        for n in (4, 10, 30, 100, 1000) * 60:
+            y = np.arange(n) % 5 == 0
+            weight = rng.exponential(size=n) ** 2 if weighted else np.ones(n)
+            choose(y, rng.random(n), sample_weight=weight)
+    assert len(record) <= 0.01 * 300
+
+
+def test_the_ranking_is_judged_by_weight():
+    y, score = sample(300, np.random.default_rng(0))
+    y = 1 - y
+    right = (score < 0.4) == (y == 0)
+    choose(y, score, sample_weight=np.where(right, 50.0, 0.01))
+    with pytest.warns(UserWarning, match="ROC AUC"):
+        choose(y, score, sample_weight=np.where(right, 0.5, 1.0))
+
+
 # ---- how sure it is
 
 
@@ -262,23 +486,63 @@ def sample(n, rng, shift=2.0, share=0.2):
 @pytest.mark.parametrize(
     "extra", [{}, {"cost_matrix": [[0, 1], [4, 0]]}, {"sample_weight": True}], ids=str
 )
-def test_intervals_cover_what_they_claim(extra):
+def test_of_90_percent_intervals_nine_in_ten_hold_the_cutoff_and_four_in_five_the_value(
+    extra,
+):
     rng = np.random.default_rng(0)
-    y, score = sample(100_000, rng)
-    extra = dict(extra)
-    truth = choose(y, score, **{k: v for k, v in extra.items() if v is not True})
-    covered = 0
-    for _ in range(60):
-        y, score = sample(800, rng)
-        if "sample_weight" in extra:
-            extra["sample_weight"] = rng.uniform(0.5, 1.5, size=len(y))
+    n_trials, is_weighted = 100, "sample_weight" in extra
+    costs = {} if is_weighted else extra
+    truth = choose(*sample(300_000, rng), **costs)
+    holds_cutoff = holds_value = 0
+    for _ in range(n_trials):
+        y, score = sample(400, rng)
+        weight = rng.uniform(0.5, 1.5, size=len(y)) if is_weighted else None
         choice = select_threshold(
-            y, score, **extra, n_bootstraps=60, confidence_level=0.9, random_state=0
+            y,
+            score,
+            **costs,
+            sample_weight=weight,
+            n_bootstraps=40,
+            confidence_level=0.9,
+            random_state=rng.integers(1000),
         )
         low, high = choice.threshold_interval
-        assert low <= high
-        covered += low <= truth.threshold <= high
-    assert covered >= 0.75 * 60
+        holds_cutoff += low <= truth.threshold <= high
+        low, high = choice.value_interval
+        holds_value += low <= truth.value <= high
+    # The value is the best of many on the same data, so its interval lies too high.
+    assert holds_cutoff >= binom.ppf(0.001, n_trials, 0.9)
+    assert holds_value >= binom.ppf(0.001, n_trials, 0.8)
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 3])
+@pytest.mark.parametrize("rare", [0, 1])
+def test_fewer_than_four_samples_of_a_class_give_no_interval(n_rare, rare):
+    score = np.random.default_rng(0).uniform(0.1, 0.6, size=50)
+    y = np.full(50, 1 - rare)
+    y[:n_rare] = rare
+    score[:n_rare] += 0.35 if rare else -0.05
+    with pytest.warns(UserWarning, match=f"{n_rare} samples of {rare}") as record:
+        choice = select_threshold(y, score, random_state=0)
+    assert [warning.filename for warning in record] == [__file__]
+    intervals = (choice.threshold_interval, choice.logit_interval)
+    assert np.isnan([*intervals, choice.value_interval]).all()
+    assert "interval" not in str(choice)
+    silent = choose(y, score)
+    assert (silent.threshold, silent.value) == (choice.threshold, choice.value)
+
+
+def test_four_samples_of_a_class_give_an_interval():
+    y = np.repeat([1, 0], [4, 46])
+    choice = select_threshold(y, np.linspace(0.9, 0.1, 50), random_state=0)
+    assert choice.threshold_interval[0] <= choice.threshold
+
+
+def test_samples_of_weight_zero_do_not_count_for_an_interval():
+    y, weight = np.repeat([1, 0], [10, 40]), np.ones(50)
+    weight[3:10] = 0
+    with pytest.warns(UserWarning, match="3 samples of 1"):
+        select_threshold(y, np.linspace(0.9, 0.1, 50), sample_weight=weight)
 
 
 def test_interval_of_the_value_narrows_with_more_data():
@@ -294,7 +558,7 @@ def test_a_slow_metric_has_intervals_too():
     y, score = sample(150, np.random.default_rng(0))
 
     def metric(y_true, y_pred):
-        return metrics.f1_score(y_true, y_pred, zero_division=0)
+        return 2 * np.sum(y_true * y_pred) / np.sum(y_true + y_pred)
 
     slow = select_threshold(y, score, metric, n_bootstraps=30, random_state=0)
     fast = select_threshold(y, score, "f1", n_bootstraps=30, random_state=0)
@@ -347,6 +611,9 @@ def test_logit_interval_is_the_logit_of_the_interval():
         ({"cost_matrix": [[0, np.inf], [1, 0]]}, "finite number"),
         ({"metric": "no_such_metric"}, "no_such_metric"),
         ({"sample_weight": [1, -1, 1]}, "[Nn]egative"),
+        ({"sample_weight": [1, 0, 1]}, "two classes are needed.*weight zero"),
+        ({"sample_weight": [0, 1, 0]}, "two classes are needed.*weight zero"),
+        ({"sample_weight": [0, 0, 0]}, "zero"),
         ({"confidence_level": 95}, "confidence_level"),
         ({"n_bootstraps": -1}, "n_bootstraps"),
     ],
@@ -400,8 +667,20 @@ def test_weights_for_a_metric_that_takes_none_are_refused():
         choose([0, 1, 1], [0.1, 0.9, 0.8], metric, sample_weight=[1, 2, 3])
 
 
-@pytest.mark.parametrize("dtype", [int, bool])
-def test_labels_in_the_place_of_scores_are_warned_of(dtype):
-    y_pred = np.array([0, 0, 1, 1], dtype=dtype)
-    with pytest.warns(UserWarning, match=re.escape("Pass predict_proba(X)[:, 1].")):
-        select_threshold([0, 0, 1, 1], y_pred, n_bootstraps=0)
+@pytest.mark.parametrize("dtype", [int, bool, np.float32, float])
+@pytest.mark.parametrize("y_pred", [[0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
+def test_decisions_in_the_place_of_scores_are_warned_of(y_pred, dtype):
+    y_pred = np.array(y_pred, dtype=dtype)
+    match = re.escape("Pass predict_proba(X)[:, 1].")
+    with pytest.warns(UserWarning, match=match) as record:
+        choose([0, 0, 1, 1], y_pred)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_whole_logits_are_scores():
+    assert choose([0, 0, 1, 1], [0, 0, 1, 1], scale="logit").logit == 1
+
+
+def test_the_objective_names_what_a_partial_function_fixes():
+    choice = choose([0, 1], [0.1, 0.9], partial(metrics.fbeta_score, beta=2))
+    assert choice.objective == "fbeta_score(beta=2)"

@@ -198,7 +198,8 @@ def test_signals_may_hold_any_real_numbers(dtype):
     signals = [np.ones((1, 3), dtype=dtype), np.ones((1, 2), dtype=dtype)]
     masked_signals = np.ma.MaskedArray(np.ones((2, 1, 3), dtype=dtype))
     masked_signals[1, 0, 2:] = np.ma.masked
-    expected = np.array([[[1, 1, 1]], [[1, 1, np.nan]]], dtype=np.float32)
+    held = np.float64 if dtype in (np.int64, np.float64) else np.float32
+    expected = np.array([[[1, 1, 1]], [[1, 1, np.nan]]], dtype=held)
     assert_array_equal(pad_signals(signals), expected, strict=True)
     assert_array_equal(pad_signals(masked_signals), expected, strict=True)
 

@@ -1,5 +1,6 @@
 """The choice of a cutoff from scores, with its uncertainty: `select_threshold`."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -7,11 +8,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skbin.cutoffs.curve import Objective, read_rows
+from skbin.cutoffs.curve import Objective, float_type
+from skbin.cutoffs.limits import Limit
+from skbin.cutoffs.positives import warn_if_other_class_is_meant
+from skbin.cutoffs.scales import on_both_scales, same_decisions_on_both_scales
+from skbin.cutoffs.scored_rows import ScoredRows, read_rows
+from skbin.data.labels import BinaryLabels
+
+# With fewer, one bootstrap replicate in twenty or more has none of them: exp(-3) = 5 %.
+_FEWEST_FOR_INTERVALS = 4
 
 
 @dataclass(frozen=True)
@@ -23,22 +31,24 @@ class ThresholdChoice:
     threshold : float
         The cutoff as a probability: positive is what scores this or more.
     logit : float
-        The same cutoff as a logit, ``log(threshold / (1 - threshold))``.
+        The cutoff as a logit, ``log(threshold / (1 - threshold))`` to rounding. Both
+        make the same decisions.
     value : float
-        What the metric reaches there, or the expected cost for each sample. On the
-        data that the cutoff was chosen on, so it flatters.
+        What the metric reaches there, or the expected cost for each sample. It is
+        optimistic, because the cutoff was chosen on the same data.
     objective : str
         What was maximised or minimised, and within which limits.
     threshold_interval, logit_interval, value_interval : tuple of two float
         Bootstrap percentile intervals: of the cutoffs chosen on resampled data, and
-        of the value that `threshold` has on them. NaN without bootstrap.
+        of the value that `threshold` has on them. NaN without bootstrap, and where
+        one of the classes has fewer than four samples.
     confidence_level : float
         Confidence level of the intervals.
 
     Examples
     --------
     >>> from skbin import select_threshold
-    >>> choice = select_threshold([0, 0, 1, 1], [0.1, 0.9, 0.9, 0.95], random_state=0)
+    >>> choice = select_threshold([0, 0, 1, 1], [0.1, 0.9, 0.9, 0.95], n_bootstraps=0)
     >>> round(choice.threshold, 3), round(choice.logit, 3), round(choice.value, 3)
     (0.9, 2.197, 0.8)
     """
@@ -100,9 +110,10 @@ def select_threshold(
 ) -> ThresholdChoice:
     """Choose the cutoff that is best on given data, and say how sure it is.
 
-    Every distinct score is considered, and a cutoff above all of them. Of cutoffs that
-    are equally good the highest is taken, which raises the fewest alarms. Use scores
-    that the model was not trained on, such as those of ``cross_val_predict``.
+    Every distinct score is considered, and a cutoff above all of them, unless the
+    highest is a probability of 1. Of cutoffs that are equally good the highest is
+    taken, which raises the fewest alarms. Use scores that the model was not trained on,
+    such as those of ``cross_val_predict``.
 
     Parameters
     ----------
@@ -112,29 +123,29 @@ def select_threshold(
         Probability (or logit, see `scale`) of the positive class.
     metric : str or callable, default="f1"
         What to maximise: a name of :func:`sklearn.metrics.get_scorer_names` that needs
-        no more than decisions, ``"specificity"``, a function ``metric(y_true,
-        y_pred)`` of :mod:`sklearn.metrics` or of your own, which sees 0 and 1, or a
-        scorer. Common metrics, such as ``"f1"`` and ``partial(fbeta_score, beta=2)``,
-        take ``n log n`` steps; others are called once for each distinct score.
+        only decisions, ``"specificity"``, a function ``metric(y_true, y_pred)`` of
+        :mod:`sklearn.metrics` or your own, which sees 0 and 1, or a scorer. Common
+        metrics, such as ``"f1"`` and ``partial(fbeta_score, beta=2)``, take ``n log n``
+        steps; others are called once for each distinct score.
     cost_matrix : array-like of shape (2, 2), default=None
-        If given, the expected cost for each sample is minimised, and `metric` plays no
-        part. Rows are the true class (negative, positive), columns the decision, as in
-        :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
+        If given, the expected cost for each sample is minimised and `metric` is
+        ignored. Rows are the true class (negative, positive), columns the decision, as
+        in :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
         (n_samples,), such as the amounts that are lost with missed frauds.
     min_precision, min_recall : float in [0, 1], default=None
         Only cutoffs that reach this, to rounding.
     max_alarms_per_1000 : float, default=None
-        Only cutoffs at which at most so many of 1,000 samples are called positive.
+        Only cutoffs at which at most this many of 1,000 samples are called positive.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights, non-negative.
+        Weights, non-negative, in each class some above 0.
     pos_label : object, default=None
-        Label of the positive class. None: 1, or the second label in sorted order.
+        Label of the positive class. None: the second label in sorted order.
     scale : {"probability", "logit"}, default="probability"
         What `y_score` is.
     n_bootstraps : int, default=200
-        Number of resampled data sets for the intervals; 0 for none. Above 4,096
-        distinct scores replicates choose among 4,096 of them, half of them drawn from
-        the positives'.
+        Number of resampled data sets for the intervals; 0 for none. With more than
+        4,096 distinct scores, replicates choose among 4,096 of them, half of them
+        scores of positives.
     confidence_level : float in (0, 1), default=0.95
         Confidence level of the intervals.
     random_state : int, numpy.random.RandomState or None, default=None
@@ -149,7 +160,16 @@ def select_threshold(
     ------
     ValueError
         For unusable input, and where no cutoff keeps to the limits. Then the message
-        says which cutoff comes nearest.
+        says which cutoff comes nearest, which limits it misses, and by how much.
+
+    Warns
+    -----
+    UserWarning
+        If the positive class seems to be the wrong one: without `pos_label`, the more
+        frequent of two strings; or positives score lower than negatives by more than
+        chance explains. If the scores are nothing but 0 and 1. If a class has fewer
+        than four samples: then there are no intervals. If logits at the cutoff are
+        too high to be told apart as probabilities.
 
     See Also
     --------
@@ -175,35 +195,39 @@ def select_threshold(
     ...                        random_state=0))
     threshold 0.4 (logit -0.4055), 95% interval 0.4 to 0.8; cost: 0.125, 0 to 0.375
     """
-    rows = read_rows(y_true, y_score, sample_weight, pos_label, scale, cost_matrix)
+    user = 4  # frames from a function called here to the user, with the validation
+    rows, labels = read_rows(
+        y_true, y_score, sample_weight, pos_label, scale, cost_matrix, stacklevel=user
+    )
     limits = {
-        "precision": min_precision,
-        "recall": min_recall,
-        "alarms per 1000": max_alarms_per_1000,
+        "min_precision": min_precision,
+        "min_recall": min_recall,
+        "max_alarms_per_1000": max_alarms_per_1000,
     }
     objective = Objective(
         metric,
-        {name: value for name, value in limits.items() if value is not None},
+        [Limit(name, bound) for name, bound in limits.items() if bound is not None],
         by_cost=cost_matrix is not None,
-        highest_cutoff=1 if scale == "probability" else np.inf,
-        score_type=_float_type(y_score),
+        scale=scale,
+        score_type=float_type(y_score),
     )
     curve = objective.curve(rows)
+    warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
     if not curve.is_allowed.any():
         raise ValueError(objective.what_is_nearest(curve))
     best = curve.best()
-    cutoff = curve.thresholds[best]
+    cutoff = float(curve.thresholds[best])
     intervals = np.full((2, 2), np.nan)
-    if n_bootstraps:
+    if n_bootstraps and _has_enough_rows(rows, labels, stacklevel=user):
         rng = check_random_state(random_state)
         found = objective.replicates(rows, cutoff, n_bootstraps, rng)
         tail = (1 - confidence_level) / 2
         # A metric may be undefined on a replicate.
         intervals = np.nanquantile(found, [tail, 1 - tail], axis=0, method="nearest")
-    cutoffs = np.r_[cutoff, intervals[:, 0]]
-    is_logit = scale == "logit"
-    threshold, low, high = (expit(cutoffs) if is_logit else cutoffs).tolist()
-    as_logit, low_logit, high_logit = (cutoffs if is_logit else logit(cutoffs)).tolist()
+    threshold, as_logit = same_decisions_on_both_scales(
+        cutoff, rows.score, scale, objective.score_type, stacklevel=user
+    )
+    (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], scale)
     return ThresholdChoice(
         threshold=threshold,
         logit=as_logit,
@@ -216,6 +240,19 @@ def select_threshold(
     )
 
 
-def _float_type(y_score: ArrayLike) -> Any:
-    dtype = np.asarray(y_score).dtype
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+def _has_enough_rows(
+    rows: ScoredRows, labels: BinaryLabels, *, stacklevel: int
+) -> bool:
+    """Whether a bootstrap says something; warn if not."""
+    counts = np.bincount(rows.y[rows.weight > 0], minlength=2)
+    if counts.min() >= _FEWEST_FOR_INTERVALS:
+        return True
+    rarer = labels.positive if counts.argmin() else labels.negative
+    warnings.warn(
+        f"There are no intervals (they are NaN): y_true has {counts.min()} samples of "
+        f"{rarer!r}, and a bootstrap of fewer than {_FEWEST_FOR_INTERVALS} says "
+        "nothing. Give more samples, or pass n_bootstraps=0 to silence this warning.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+    return False

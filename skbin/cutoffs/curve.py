@@ -1,28 +1,16 @@
-"""What each cutoff gives: a metric or the cost, and the limits that it keeps."""
+"""What each cutoff gives: a metric or the cost, and by how much it misses limits."""
 
-import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix_at_thresholds, metric_at_thresholds
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import _check_sample_weight, column_or_1d
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import auc, confusion_matrix_at_thresholds, metric_at_thresholds
 
-from skbin.cutoffs.metrics import (
-    Counts,
-    from_counts,
-    from_decisions,
-    precision,
-    recall,
-)
-from skbin.cutoffs.resampling import (
-    ScoredRows,
-    grid_of_scores,
-    resampled_groups,
-    resampled_rows,
-)
-from skbin.data.labels import find_labels
+from skbin.cutoffs.limits import Limit
+from skbin.cutoffs.metrics import Counts, from_counts, from_decisions, metric_name
+from skbin.cutoffs.resampling import grid_of_scores, resampled_groups, resampled_rows
+from skbin.cutoffs.scored_rows import ScoredRows
 
 # Cutoffs that a bootstrap replicate chooses among: enough that the grid is finer than
 # the interval, few enough that ten million scores cost no more than ten thousand.
@@ -31,112 +19,16 @@ _REPLICATE_CUTOFFS_OF_A_SLOW_METRIC = 100
 _ROUNDING = 1e-12
 
 
-def _warn_of_labels(y_score: NDArray[Any], scale: str) -> None:
-    if scale != "probability" or y_score.dtype.kind not in "biu":
-        return
-    warnings.warn(
-        f"y_score holds {y_score.dtype.name}, as predict gives labels, which leave no "
-        "cutoff to choose. Pass predict_proba(X)[:, 1].",
-        UserWarning,
-        stacklevel=4,
-    )
-
-
-def read_rows(
-    y_true, y_score, sample_weight, pos_label, scale, cost_matrix
-) -> ScoredRows:
-    """Check what the user gave, and turn it into rows.
-
-    Parameters
-    ----------
-    y_true, y_score, sample_weight, pos_label, scale, cost_matrix
-        As for `skbin.select_threshold`.
-
-    Returns
-    -------
-    rows : ScoredRows
-
-    Raises
-    ------
-    ValueError
-        For unusable input.
-    """
-    if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
-        raise ValueError(
-            "y_score must be 1d, the score of the positive class, but got an array of "
-            f"shape {np.shape(y_score)}. Pass one column, as predict_proba(X)[:, 1]."
-        )
-    _warn_of_labels(np.asarray(y_score), scale)
-    y_true, score = column_or_1d(y_true), column_or_1d(y_score).astype(np.float64)
-    check_consistent_length(y_true, score)
-    if not len(score):
-        raise ValueError("A choice needs scores, got 0 samples.")
-    y = find_labels(y_true, pos_label).encode(y_true).astype(np.int64)
-    if not np.isfinite(score).all():
-        raise ValueError("y_score must be finite, got NaN or infinity.")
-    if scale == "probability" and not ((score >= 0) & (score <= 1)).all():
-        raise ValueError(
-            "y_score must be probabilities in [0, 1], got values from "
-            f"{np.min(score)} to {np.max(score)}. For logits, such as those of "
-            "decision_function, pass scale='logit'."
-        )
-    weight = np.ones(len(y))
-    if sample_weight is not None:
-        weight = _check_sample_weight(
-            sample_weight, score, dtype=np.float64, ensure_non_negative=True
-        )
-    costs = _costs_by_sample(cost_matrix, len(y))
-    of_scalars = cost_matrix is None or all(
-        np.ndim(entry) == 0 for row in cost_matrix for entry in row
-    )
-    return ScoredRows(
-        y,
-        score,
-        weight,
-        weight * np.where(y == 1, costs[1][0], costs[0][0]),
-        weight * np.where(y == 1, costs[1][1], costs[0][1]),
-        are_alike=sample_weight is None and of_scalars,
-    )
-
-
-def _costs_by_sample(cost_matrix: Any, n_samples: int) -> list[list[Any]]:
-    if cost_matrix is None:
-        return [[0.0, 0.0], [0.0, 0.0]]
-    if len(cost_matrix) != 2 or any(
-        np.isscalar(row) or len(row) != 2 for row in cost_matrix
-    ):
-        raise ValueError(
-            "cost_matrix must be [[true negative, false positive], [false negative, "
-            f"true positive]], got {cost_matrix!r}."
-        )
-    entries = [
-        [np.asarray(entry, dtype=np.float64) for entry in row] for row in cost_matrix
-    ]
-    for entry in (*entries[0], *entries[1]):
-        if entry.shape not in ((), (n_samples,)) or not np.isfinite(entry).all():
-            raise ValueError(
-                "An entry of cost_matrix must be a finite number or an array of shape "
-                f"({n_samples},), got shape {entry.shape} from {np.min(entry)} to "
-                f"{np.max(entry)}."
-            )
-    return entries
-
-
 class Curve(NamedTuple):
-    """What each cutoff gives, from the highest cutoff down.
+    """What each cutoff gives, from the highest cutoff down; higher values are better.
 
-    Parameters
-    ----------
-    thresholds : ndarray of shape (n_thresholds,)
-        Descending: distinct scores, and one above them where there can be one.
-    values : ndarray of shape (n_thresholds,)
-        Higher is better.
-    shortage : ndarray of shape (n_thresholds,)
-        By how much the limits are missed.
+    `counts` are the weights of true negatives, false positives, false negatives and
+    true positives. `shortage` is 0 where a cutoff keeps to the limits.
     """
 
     thresholds: NDArray[np.float64]
     values: NDArray[np.float64]
+    counts: tuple[Counts, Counts, Counts, Counts]
     shortage: NDArray[np.float64]
 
     @property
@@ -159,50 +51,38 @@ class Curve(NamedTuple):
         n_not_below = int(np.count_nonzero(self.thresholds >= threshold))
         return float(self.values[max(n_not_below - 1, 0)])
 
+    def roc_auc(self) -> float:
+        """Area under the ROC curve."""
+        tn, fp, fn, tp = self.counts
+        false_alarms, found = fp / (tn + fp), tp / (fn + tp)
+        return float(auc(np.r_[0.0, false_alarms], np.r_[0.0, found]))
+
 
 class Objective:
-    """What is sought, and within which limits.
-
-    Parameters
-    ----------
-    metric : str or callable
-        What is maximised.
-    limits : dict
-        The least ``"precision"`` and ``"recall"``, the most ``"alarms per 1000"``.
-    by_cost : bool
-        Whether the expected cost is minimised in place of the metric.
-    highest_cutoff : float
-        1 for probabilities, infinity for logits.
-    score_type : dtype, default=float64
-        Type of the scores that the user gave.
-    """
+    """What is maximised, or the cost that is minimised, and within which limits."""
 
     def __init__(
         self,
         metric: Any,
-        limits: dict[str, float],
+        limits: Sequence[Limit] = (),
         *,
         by_cost: bool,
-        highest_cutoff: float,
-        score_type: Any = np.float64,
+        scale: str = "probability",
+        score_type: np.dtype[Any] | None = None,
     ) -> None:
-        self.score_type = np.dtype(score_type)
         self.limits = limits
-        self.highest_cutoff = highest_cutoff
         self.by_cost = by_cost
-        named = getattr(metric, "func", metric)  # a partial function has no name
-        self.name = "cost" if by_cost else getattr(named, "__name__", str(named))
+        self.scale = scale
+        self.score_type = score_type or np.dtype(np.float64)
+        self.name = "cost" if by_cost else metric_name(metric)
         self.sign = -1 if by_cost else 1
         self.from_counts = from_counts(metric)
         self.is_slow = not by_cost and self.from_counts is None
         self.from_decisions: Any = from_decisions(metric) if self.is_slow else None
 
     def __str__(self) -> str:
-        limits = [
-            f"{limit} {'<=' if limit.startswith('alarms') else '>='} {value:g}"
-            for limit, value in self.limits.items()
-        ]
-        return f"{self.name} at {' and '.join(limits)}" if limits else self.name
+        limits = " and ".join(str(limit) for limit in self.limits)
+        return f"{self.name} at {limits}" if limits else self.name
 
     def curve(self, rows: ScoredRows) -> Curve:
         """Compute what each cutoff gives on `rows`."""
@@ -214,12 +94,15 @@ class Objective:
         # In the type of the scores, or a comparison would round it down to them.
         highest = thresholds[0].astype(self.score_type)
         above_all = float(np.nextafter(highest, self.score_type.type(np.inf)))
-        if above_all <= self.highest_cutoff:
+        if self.scale == "logit" or above_all <= 1:
             thresholds = np.r_[above_all, thresholds]
             tn, fp = np.r_[tn[0] + fp[0], tn], np.r_[0.0, fp]
             fn, tp = np.r_[fn[0] + tp[0], fn], np.r_[0.0, tp]
         values = self._values(rows, thresholds, (tn, fp, fn, tp))
-        return Curve(thresholds, values, self._shortage(tn, fp, fn, tp))
+        shortage = np.zeros(len(thresholds))
+        for limit in self.limits:
+            shortage = np.maximum(shortage, limit.shortage((tn, fp, fn, tp)))
+        return Curve(thresholds, values, (tn, fp, fn, tp), shortage)
 
     def _values(
         self, rows: ScoredRows, thresholds: NDArray[np.float64], counts: Any
@@ -238,29 +121,22 @@ class Objective:
         nothing = np.zeros_like(rows.y)
         return np.r_[self.from_decisions(rows.y, nothing, **weight), values]
 
-    def _shortage(self, tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
-        shortage = np.zeros_like(tn)
-        total = tn + fp + fn + tp
-        reached = {
-            "precision": precision(tn, fp, fn, tp),
-            "recall": recall(tn, fp, fn, tp),
-            "alarms per 1000": -1000 * (tp + fp) / total,
-        }
-        for name, limit in self.limits.items():
-            wanted = -limit if name.startswith("alarms") else limit
-            missed = wanted - reached[name]
-            missed[missed <= _ROUNDING * max(limit, 1)] = 0.0
-            shortage = np.maximum(shortage, missed)
-        return shortage
-
     def what_is_nearest(self, curve: Curve) -> str:
-        """Say which cutoff comes nearest to the limits."""
+        """Say which cutoff comes nearest to the limits, and what it misses."""
         best = curve.best()
+        counts = tuple(count[best : best + 1] for count in curve.counts)
+        missed = [
+            (limit, limit.reached(counts).item())
+            for limit in self.limits
+            if limit.shortage(counts).item() > 0
+        ]
+        cutoff = "logit" if self.scale == "logit" else "threshold"
+        misses = " and ".join(limit.miss(reached) for limit, reached in missed)
+        relaxed = ", ".join(limit.relaxed_to(reached) for limit, reached in missed)
         return (
-            f"No cutoff gives {self}. The nearest is threshold "
-            f"{curve.thresholds[best]:.6g}, which misses a limit by "
-            f"{curve.shortage[best]:.3g}; {self.name} is "
-            f"{self.sign * curve.values[best]:.4g} there. Relax the limit."
+            f"No cutoff gives {self}. The nearest is {cutoff} "
+            f"{curve.thresholds[best]:.6g}, where {misses}; {self.name} is "
+            f"{self.sign * curve.values[best]:.4g} there. To allow it, pass {relaxed}."
         )
 
     def replicates(
@@ -279,11 +155,18 @@ class Objective:
         return np.array(found)
 
 
+def float_type(y_score: ArrayLike) -> np.dtype[Any]:
+    """Give the type in which the user's scores are compared with a cutoff."""
+    dtype = np.asarray(y_score).dtype
+    is_short = dtype.kind == "f" and dtype.itemsize <= 8
+    return dtype if is_short else np.dtype(np.float64)
+
+
 def _expected_cost(
     rows: ScoredRows, thresholds: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     order = np.argsort(rows.score)[::-1]
-    change = np.cumsum((rows.cost_of_alarm - rows.cost_of_silence)[order])
+    change = np.cumsum((rows.cost_if_positive - rows.cost_if_negative)[order])
     n_alarms = np.searchsorted(-rows.score[order], -thresholds, side="right")
     change = np.r_[0.0, change][n_alarms]
-    return (rows.cost_of_silence.sum() + change) / rows.weight.sum()
+    return (rows.cost_if_negative.sum() + change) / rows.weight.sum()

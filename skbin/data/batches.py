@@ -9,7 +9,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from skbin.data.rows import Batch, is_in_memory, resolve, weights_of
+from skbin.data.rows import (
+    Batch,
+    is_in_memory,
+    n_rows_to_show,
+    resolve,
+    rows_by_weight,
+    weights_of,
+)
 
 
 class TensorBatches:
@@ -46,13 +53,27 @@ class TensorBatches:
         return len(self._bounds()) - 1
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.shuffle and self.n_parts == 1 and len(self) == 1:
+        if self.is_merged:
             yield self._merged()
             return
         index = self._part_of(self._order())
         for start, stop in pairwise(self._bounds()):
             part = slice(start, stop)
             yield self.rows.batch(part if index is None else index[part])
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether all rows are one batch, of which equal rows are merged."""
+        return self.shuffle and self.n_parts == 1 and len(self) == 1
+
+    def rows_to_show(self) -> Any:
+        """Rows of the merged batch, as often as their weights say; None of a dict."""
+        (X, _) = batch = self._merged()
+        if isinstance(X, dict) or batch.sample_weight is None:
+            return None if isinstance(X, dict) else X
+        weight = batch.sample_weight.double().cpu().numpy()
+        index = rows_by_weight(weight, n_rows_to_show(self.rows.n_values))
+        return X[torch.from_numpy(index).to(X.device)]
 
     def _merged(self) -> Batch:
         """All rows as one batch, which does not depend on their order or on copies."""
@@ -94,7 +115,7 @@ class TensorBatches:
 
 
 def iterate_batches(
-    dataset: Any, batch_size: int | None, shuffle: bool = False, **kwargs: Any
+    dataset: Any, batch_size: int | None = None, shuffle: bool = False, **kwargs: Any
 ) -> Any:
     """Batches of any dataset: cut if it is in memory, else by torch's DataLoader.
 

@@ -141,9 +141,10 @@ def require_same_length(y: ArrayLike, n_samples: int) -> None:
 def differing_targets(y: Any, i: int, found: Any) -> str:
     """Say where `y` and the targets of a Dataset differ."""
     return (
-        f"y[{i}] is {np.asarray(y).ravel()[i].item()!r}, but the target of dataset[{i}] "
-        f"is {_plain(found)!r}: they must be the same, in the same order. Leave y out "
-        "to use the Dataset's targets; pass pos_label to choose the positive class."
+        f"y[{i}] is {_plain(np.asarray(y).ravel()[i])!r}, but the target of "
+        f"dataset[{i}] is {_plain(found)!r}: they must be the same, in the same order. "
+        "Leave y out to use the Dataset's targets; pass pos_label to choose the "
+        "positive class."
     )
 
 

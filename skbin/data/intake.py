@@ -118,7 +118,7 @@ def admit_for_prediction(
 
 
 def is_dict(X: Any) -> bool:
-    """Whether X is a dict of arrays; a sparse matrix of that format is a Mapping too."""
+    """Whether X is a dict of arrays, and not a sparse matrix of that format."""
     return isinstance(X, Mapping) and not sparse.issparse(X)
 
 
@@ -199,8 +199,8 @@ def _validated(
     rows = validated[0] if isinstance(validated, tuple) else validated
     if 0 in rows.shape:
         raise ValueError(
-            f"Found array of shape {rows.shape}, whose samples hold no values. Each axis "
-            "needs a minimum of 1."
+            f"Found array of shape {rows.shape}, whose samples hold no values. Each "
+            "axis needs a minimum of 1."
         )
     return validated
 
@@ -277,7 +277,8 @@ def _cast(arrays: Any, offset: Any) -> Any:
     if sparse.issparse(arrays):
         return arrays.astype(np.float32)
     if offset is None and arrays.dtype.kind in "iu":
-        return arrays.astype(np.int64) if arrays.dtype.kind == "u" else arrays
+        fits = arrays.min() >= -(2**31) and arrays.max() < 2**31
+        return arrays.astype(np.int32 if fits else np.int64, copy=False)
     return to_float32(arrays, offset)
 
 
@@ -420,7 +421,7 @@ def _admit_dataset(
 
 
 def len_or_none(X: Any) -> int | None:
-    """Number of samples, where a Dataset knows it."""
+    """Count the samples, where a Dataset knows how many there are."""
     try:
         return len(X)
     except TypeError:

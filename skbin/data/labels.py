@@ -63,7 +63,7 @@ CODES = BinaryLabels(np.array([0, 1]), positive_index=1)
 
 
 def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
-    """Read the two classes from the labels; the second sorted one is positive by default.
+    """Read the two classes from the labels; the second is positive by default.
 
     Examples
     --------
@@ -94,9 +94,8 @@ def _refuse_objects(y: NDArray[Any]) -> None:
     is_missing = np.array([label is None or label != label for label in y.ravel()])
     if is_missing.any():
         raise ValueError(
-            f"y holds no label for {is_missing.sum()} of {len(y)} samples, first "
-            f"y[{is_missing.argmax()}] = {y.ravel()[is_missing.argmax()]!r}. Leave these "
-            "samples out: X[keep], y[keep]."
+            f"y holds no label for {is_missing.sum()} of {len(y)} samples, the first "
+            f"is y[{is_missing.argmax()}]. Leave these samples out: X[keep], y[keep]."
         )
     kinds = sorted({type(label).__name__ for label in y.ravel()})
     if kinds != ["str"]:

@@ -1,4 +1,4 @@
-"""Rows that live as tensors on the device: `TensorRows`, and the `Batch` cut from them."""
+"""Rows that live as tensors on the device: `TensorRows`, cut into `Batch` objects."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ class Batch(tuple):
     """
 
     sample_weight: torch.Tensor | None
-    is_whole: bool
+    _whole_at_version: int | None
 
-    def __new__(
+    def __new__(  # noqa: D102
         cls,
         X: Any,
         y: torch.Tensor,
@@ -35,8 +35,20 @@ class Batch(tuple):
     ) -> "Batch":
         batch = super().__new__(cls, (X, y))
         batch.sample_weight = sample_weight
-        batch.is_whole = is_whole
+        batch._whole_at_version = _version_of(X) if is_whole else None
         return batch
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no value is missing; not known once a callback has written to X."""
+        version = self._whole_at_version
+        return version is not None and version == _version_of(self[0])
+
+
+def _version_of(X: Any) -> int | None:
+    if not isinstance(X, torch.Tensor) or X.is_inference():
+        return None
+    return X._version
 
 
 class TensorRows(Dataset):
@@ -88,7 +100,7 @@ class TensorRows(Dataset):
 
     def _at_home(self, part: Any) -> Any:
         if not _is_dense(part):
-            return part
+            return part.astype(np.float32)
         tensor = as_tensor(part)
         return tensor.to(device=self.home, dtype=self._dtype_of(tensor))
 
@@ -263,7 +275,7 @@ def targets_of(dataset: Any) -> NDArray[Any] | None:
 
 
 def some_rows(dataset: Any) -> Any:
-    """Enough samples to tell how the data are distributed, evenly spread.
+    """Enough samples to tell how the data are distributed, by their weights.
 
     Examples
     --------
@@ -275,6 +287,30 @@ def some_rows(dataset: Any) -> Any:
         n_values = root.n_values
     else:
         n_values = int(np.prod(getattr(dataset[0][0], "shape", ())))
+    n = min(len(dataset), n_rows_to_show(n_values))
+    weight = weights_of(dataset)
+    if weight is None:
+        index = np.linspace(0, len(dataset) - 1, n).astype(int)
+    else:
+        index = rows_by_weight(weight, n)
+    return Subset(dataset, index.tolist())
+
+
+def n_rows_to_show(n_values: int) -> int:
+    """How many rows of so many numbers tell enough of a distribution."""
     n = max(_VALUES_SHOWN // max(n_values, 1), _FEWEST_ROWS_SHOWN)
-    n = min(len(dataset), _ROWS_SHOWN, n)
-    return Subset(dataset, np.linspace(0, len(dataset) - 1, n).astype(int).tolist())
+    return min(n, _ROWS_SHOWN)
+
+
+def rows_by_weight(weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Numbers of `n` rows, each as often as its weight says.
+
+    Examples
+    --------
+    >>> rows_by_weight(np.array([1.0, 0.0, 3.0]), 4)
+    array([0, 2, 2, 2])
+    """
+    # At a third, so that sums of whole weights, rounded, fall between the places.
+    places = (np.arange(n) + 1 / 3) / n
+    cumulative = np.cumsum(weight)
+    return np.searchsorted(cumulative / cumulative[-1], places, side="right")

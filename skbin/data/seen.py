@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 _SIZE = 1000
 _CHUNK = 4096
@@ -83,33 +82,18 @@ def _hash_of_each_row(X: NDArray[Any]) -> NDArray[np.uint32]:
 
 
 def warn_if_trained_on(
-    estimator: Any, X: Any, is_positive: NDArray[np.bool_], *, stacklevel: int
+    seen: SeenRows | None,
+    X: Any,
+    is_positive: NDArray[np.bool_],
+    *,
+    name: str,
+    stacklevel: int,
 ) -> None:
-    """Warn if most of the positive rows, or of all, were trained on.
+    """Warn if most of the positive rows, or of all, are among those seen in training.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        Fitted; a Pipeline or a search that ends in `BinaryNetClassifier` too. Others
-        do not remember their rows, and nothing is said.
-    X : array-like
-        Rows to judge the estimator by.
-    is_positive : ndarray of bool of shape (n_samples,)
-        Which of them are positive.
-    stacklevel : int
-        Frames between here and the user.
-
-    Warns
-    -----
-    UserWarning
-        If so.
+    `X` holds rows as they were given to `SeenRows`; nothing is said of others.
     """
-    net, X = _last_step_and_its_input(estimator, X)
-    seen = getattr(net, "_seen_rows", None)
-    if seen is None:
-        return
-    X = net._validated(X, reset=False)
-    if not isinstance(X, np.ndarray):
+    if seen is None or not isinstance(X, np.ndarray):
         return
     of_positives = seen.share_of(X[is_positive])
     share = max(of_positives, seen.share_of(X))
@@ -117,24 +101,11 @@ def warn_if_trained_on(
         return
     which = "positive rows" if of_positives == share else "rows"
     warnings.warn(
-        f"{type(net).__name__} was trained on {share:.0%} of these {which}: what it "
-        "says of them is too good, and so is a cutoff that is chosen by them. Use rows "
-        "that were held out, or cross_val_predict. If these were held out, the data "
-        "have many equal rows, perhaps because they were resampled before the split: "
-        "that belongs inside an imbalanced-learn Pipeline.",
+        f"{name} was trained on {share:.0%} of these {which}: their scores are too "
+        "good, and so is a cutoff that is chosen by them. Use rows that were held out, "
+        "or cross_val_predict. If these were held out, the data have many equal rows, "
+        "perhaps because they were resampled before the split: that belongs inside an "
+        "imbalanced-learn Pipeline.",
         UserWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=stacklevel,
     )
-
-
-def _last_step_and_its_input(estimator: Any, X: Any) -> tuple[Any, Any]:
-    for name in ("best_estimator_", "estimator_"):
-        if hasattr(estimator, name):
-            return _last_step_and_its_input(getattr(estimator, name), X)
-    if not isinstance(estimator, Pipeline):
-        return estimator, X
-    *steps, (_, last) = estimator.steps
-    for _, step in steps:
-        if hasattr(step, "transform"):  # samplers and "passthrough" have none
-            X = step.transform(X)
-    return _last_step_and_its_input(last, X)

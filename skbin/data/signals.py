@@ -28,7 +28,7 @@ def pad_signals(X: Any, least_length: int = 0) -> Any:
     if not _is_list(X):
         return X
     if not _are_signals(X):
-        return np.stack(list(X)) if getattr(X, "dtype", None) == object else X
+        return np.stack(list(X)) if _holds_objects(X) else X
     signals = [_as_signal(signal, name=f"X[{place}]") for place, signal in enumerate(X)]
     n_channels = signals[0].shape[0]
     for place, signal in enumerate(signals):
@@ -48,10 +48,13 @@ def pad_signals(X: Any, least_length: int = 0) -> Any:
 
 def _is_list(X: Any) -> bool:
     """Whether X is a list, or an array or Series of objects, with sequences in it."""
-    is_of_objects = getattr(X, "ndim", 0) == 1 and getattr(X, "dtype", None) == object
-    if not isinstance(X, (list, tuple)) and not is_of_objects:
+    if not isinstance(X, (list, tuple)) and not _holds_objects(X):
         return False
     return len(X) > 0 and all(_is_sequence(part) for part in X)
+
+
+def _holds_objects(X: Any) -> bool:
+    return getattr(X, "ndim", 0) == 1 and getattr(X.dtype, "kind", "") == "O"
 
 
 def _is_sequence(part: Any) -> bool:
@@ -90,7 +93,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
         values = np.asanyarray(signal)
     except ValueError as error:
         raise ValueError(
-            f"The channels of {name} differ in length: a signal's channels end together."
+            f"The channels of {name} differ in length, but they must end together."
         ) from error
     values = np.ma.filled(_real(values, name), np.nan)
     if values.ndim == 1:
@@ -110,7 +113,8 @@ def _real(values: Any, name: str) -> Any:
             "the real and imaginary parts of complex numbers as channels, times as "
             "seconds since a start, and all else as float."
         )
-    return values if values.dtype.kind == "f" else values.astype(np.float64)
+    dtype = np.result_type(values.dtype, np.float32)  # float64 for large integers
+    return values.astype(dtype, copy=False)
 
 
 def has_short_signals(X: Any) -> bool:

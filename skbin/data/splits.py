@@ -84,7 +84,8 @@ def _can_split(cv: int | float | None, counts: NDArray[np.int64]) -> bool:
     if isinstance(cv, float):
         n_valid = np.ceil(cv * counts.sum())
         return counts.min() >= 2 and 2 <= n_valid <= counts.sum() - 2
-    return counts.min() >= (5 if cv is None else cv)
+    # scikit-learn warns where the smaller class has fewer rows than there are folds.
+    return counts.min() >= 2 and counts.max() >= (5 if cv is None else cv)
 
 
 def _seeded(train_split: ValidSplit, random_state: int | None) -> ValidSplit:

@@ -84,10 +84,10 @@ def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> 
         module, "takes_unequal_lengths", False
     ):
         raise ValueError(
-            f"X holds signals of unequal lengths, which {name_of(module)} does not take. "
-            "Use ConvNet; or bring the signals to one length; or give the module an "
-            "attribute takes_unequal_lengths = True and let it read NaN as the end of a "
-            "signal."
+            f"X holds signals of unequal lengths, which {name_of(module)} does not "
+            "take. Use ConvNet; or bring the signals to one length; or give the module "
+            "an attribute takes_unequal_lengths = True and let it read NaN as the end "
+            "of a signal."
         )
     if samples.shape is None or samples.is_dataset:
         return
@@ -104,7 +104,8 @@ def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:
     if len(shape) == len(fitted) and not has_fixed_size:
         return
     raise ValueError(
-        f"X has samples of shape {shape[1:]}, but fit saw samples of shape {fitted[1:]}."
+        f"X has samples of shape {shape[1:]}, but fit saw samples of shape "
+        f"{fitted[1:]}."
     )
 
 

@@ -129,9 +129,9 @@ def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:
         of_valid = isinstance(monitor, str) and monitor.startswith("valid_")
         if of_valid and monitor not in names - _DEFAULT_NAMES:
             raise ValueError(
-                f"The callback {name} watches {monitor!r}, but no rows are held out. Add "
-                "train_split=ValidSplit(5, stratified=True) (from skorch.dataset), or "
-                "watch 'train_loss'."
+                f"The callback {name} watches {monitor!r}, but no rows are held out. "
+                "Add train_split=ValidSplit(5, stratified=True) (from skorch.dataset), "
+                "or watch 'train_loss'."
             )
 
 

@@ -63,6 +63,7 @@ class FocalLoss(nn.Module):
     >>> net = BinaryNetClassifier(criterion=FocalLoss, criterion__gamma=1.5)
     """
 
+    weighs_positives = True  # not the estimator
     pos_weight: torch.Tensor | None
 
     def __init__(

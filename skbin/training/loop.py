@@ -115,7 +115,8 @@ class LogitNet(ParameterNet):
         refuse_unusable_criterion(criterion, kwargs, self.predict_nonlinearity)
         self.criterion_ = self.initialized_instance(criterion, kwargs)
         refuse_unusable_criterion(self.criterion_, {}, self.predict_nonlinearity)
-        self._hand_pos_weight_over()
+        if self._run is None or self._run.train is not None:  # else not settled yet
+            self._hand_pos_weight_over()
         return self
 
     def _bare_criterion(self) -> Any:
@@ -134,7 +135,7 @@ class LogitNet(ParameterNet):
             criterion.pos_weight = torch.tensor(self._data.pos_weight, device=device)
 
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """Collect the arguments of an optimizer; Adam and AdamW are fused by default."""
+        """Collect the arguments of an optimizer; Adam is fused by default."""
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         if can_be_fused(getattr(self, prefix, None), args[0], kwargs):
             kwargs["fused"] = True
@@ -148,26 +149,32 @@ class LogitNet(ParameterNet):
 
     def _prepare_module(self) -> None:
         """Let a network begin where the data are: their scale, the base rate."""
-        module, run = self._bare_module(), self._run
-        assert run is not None
-        base_logit = self._base_logit() if run.is_fresh else None
-        if base_logit is not None and hasattr(module, "set_base_logit"):
-            module.set_base_logit(base_logit)
-        wants_rows = getattr(module, "wants_input_scale", False)
-        # What is read from a stream once may not come again.
-        if not wants_rows or isinstance(run.train, IterableDataset):
+        module = self._bare_module()
+        if not hasattr(module, "prepare"):
             return
-        batches = [
-            X for X, _ in self.get_iterator(some_rows(run.train), training=False)
-        ]
-        if isinstance(batches[0], torch.Tensor):
-            parameters = next(module.parameters())
-            module.learn_input_scale(torch.cat(batches).to(parameters.device))
+        rows = self._rows_to_show()
+        parameter = next(module.parameters(), None)
+        if rows is not None and parameter is not None:
+            rows = rows.to(parameter.device)
+        module.prepare(rows, self._base_logit())
+
+    def _rows_to_show(self) -> torch.Tensor | None:
+        assert self._run is not None
+        train = self._run.train
+        if isinstance(train, IterableDataset):
+            return None  # what is read from a stream once may not come again
+        batches = self.get_iterator(train, training=True)
+        if getattr(batches, "is_merged", False):
+            return batches.rows_to_show()
+        shown = [X for X, _ in self.get_iterator(some_rows(train), training=False)]
+        return torch.cat(shown) if isinstance(shown[0], torch.Tensor) else None
 
     def _base_logit(self) -> float | None:
-        """The logit of the share of positives, as weighted, for a new network."""
+        """Compute the logit of the share of positives, as weighted."""
         assert self._data is not None
-        if isinstance(self.module, nn.Module) or not 0 < self._data.batch_prior < 1:
+        assert self._run is not None
+        draws_weights = self._run.is_fresh and not isinstance(self.module, nn.Module)
+        if not draws_weights or not 0 < self._data.batch_prior < 1:
             return None
         return float(logit(self._data.batch_prior) + np.log(self._data.pos_weight))
 
@@ -232,11 +239,10 @@ class LogitNet(ParameterNet):
         if iterator is None:
             return
         batches = self.history[-1]["batches"]
-        n_before = len([batch for batch in batches if f"{prefix}_loss" in batch])
+        name = f"{prefix}_loss"
+        n_before = len([batch for batch in batches if name in batch])
         self._run_batches(iterator, training, prefix, step_fn, **fit_params)
-        losses = [
-            batch[f"{prefix}_loss"] for batch in batches if f"{prefix}_loss" in batch
-        ]
+        losses = [batch[name] for batch in batches if name in batch]
         if training and len(losses) == n_before:
             raise ValueError(
                 "The training data gave no batch, so that nothing was learned. Pass "
@@ -267,9 +273,11 @@ class LogitNet(ParameterNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
+                step["y_pred"] = _tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
-                row[f"{prefix}_loss"] = loss.item() if loss.is_cpu else loss
+                read = _can_be_read_at_once(loss)
+                row[f"{prefix}_loss"] = loss.item() if read else loss
                 row[f"{prefix}_batch_size"] = _n_rows(batch[0])
                 if weight is not None:
                     row[f"{prefix}_batch_weight"] = float(weight.sum())
@@ -361,13 +369,14 @@ class LogitNet(ParameterNet):
             loss = weighted_loss(self.criterion_, output, y_true, weight, pos_weight)
         if loss.dim():
             raise ValueError(
-                f"The loss has shape {tuple(loss.shape)}, but training needs one number: "
-                f"let {type(self._bare_criterion()).__name__} return a mean or a sum."
+                f"The loss has shape {tuple(loss.shape)}, but training needs one "
+                f"number: let {type(self._bare_criterion()).__name__} return a mean or "
+                "a sum."
             )
         return loss
 
     def _pos_weight_of_rows(self) -> float:
-        """The weight of positives where the loss itself does not know it."""
+        """Give the weight of positives where the loss itself does not know it."""
         known = getattr(self._bare_criterion(), "pos_weight", None) is not None
         return 1.0 if known or self._data is None else self._data.pos_weight
 
@@ -380,14 +389,10 @@ class LogitNet(ParameterNet):
             self._set_training(training)
             if not training:
                 X = _in_blocks(X, n_rows)
-            output = self.infer(X, **self._says_whole(batch))
-        if isinstance(output, tuple):
-            first, *others = output
-            return (
-                first[:n_rows],
-                *(_cut(other, len(first), n_rows) for other in others),
-            )
-        return output[:n_rows]
+            output = _tensors_of(self.infer(X, **self._says_whole(batch)))
+        if not isinstance(output, tuple):
+            return output[:n_rows]
+        return tuple(_cut(part, len(output[0]), n_rows) for part in output)
 
     # ---- batches
 
@@ -400,7 +405,7 @@ class LogitNet(ParameterNet):
         if training:
             _refuse_row_numbers(kwargs, dataset)
         else:
-            _refuse_other_order(iterator, kwargs)
+            refuse_other_order(iterator, kwargs)
         in_memory = is_in_memory(dataset)
         if "batch_size" not in kwargs and "batch_sampler" not in kwargs:
             kwargs["batch_size"] = self.batch_size
@@ -440,6 +445,10 @@ class LogitNet(ParameterNet):
         return max(self.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
 
 
+def _can_be_read_at_once(loss: torch.Tensor) -> bool:
+    return loss.is_cpu
+
+
 def _listens(callback: Any, method_name: str) -> bool:
     """Whether a callback has a method of its own, of its class or set on it."""
     method = getattr(callback, method_name, None)
@@ -474,9 +483,16 @@ def _in_blocks(X: Any, n_rows: int) -> Any:
     return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
 
 
-def _cut(output: Any, n_computed: int, n_rows: int) -> Any:
-    is_by_row = isinstance(output, torch.Tensor) and output.dim() > 0
-    return output[:n_rows] if is_by_row and len(output) == n_computed else output
+def _tensors_of(output: Any) -> Any:
+    """Leave out what else a module returns: callbacks and skorch move tensors only."""
+    if not isinstance(output, tuple):
+        return output
+    return tuple(part for part in output if isinstance(part, torch.Tensor))
+
+
+def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
+    is_by_row = output.dim() > 0 and len(output) == n_computed
+    return output[:n_rows] if is_by_row else output
 
 
 def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
@@ -495,8 +511,8 @@ def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
     if "more than 1 value per channel" in str(error):
         error.add_note(
             "Batch normalization needs two rows in each training step: pass more rows, "
-            "and a batch_size of 2 or more. A DataLoader leaves a last batch of one row "
-            "out with iterator_train__drop_last=True."
+            "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
+            "DataLoader leaves out a last batch of one row."
         )
 
 
@@ -515,7 +531,7 @@ def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
     )
 
 
-def _refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
+def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
     """Refuse what would give predictions for other rows than were asked for."""
     if _is_balanced(iterator):
         raise ValueError(
@@ -526,6 +542,6 @@ def _refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
     wrong = [name for name in _REORDERS if kwargs.get(name)]
     if wrong:
         raise ValueError(
-            f"iterator_valid__{wrong[0]} would give predictions in another order, or of "
-            "other rows, than X has. Leave it out."
+            f"iterator_valid__{wrong[0]} would give predictions in another order than "
+            "X has, or of other rows. Leave it out."
         )

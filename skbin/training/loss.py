@@ -20,10 +20,10 @@ def refuse_unusable_criterion(
     kind = criterion if isinstance(criterion, type) else type(criterion)
     if issubclass(kind, _OF_TWO_OUTPUTS):
         raise ValueError(
-            f"criterion={kind.__name__} wants a score for each of two classes, but here "
-            "a network has one logit. Leave the criterion at BCEWithLogitsLoss, which is "
-            "the same loss: of two outputs, logits or log-softmax, it takes the "
-            "difference. fold_softmax_head makes one output of two; class weights "
+            f"criterion={kind.__name__} wants a score for each of two classes, but "
+            "here a network has one logit. Leave the criterion at BCEWithLogitsLoss, "
+            "which is the same loss: of two outputs, logits or log-softmax, it takes "
+            "the difference. fold_softmax_head makes one output of two; class weights "
             "[w0, w1] are pos_weight=w1 / w0."
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
@@ -67,7 +67,7 @@ def applies_pos_weight(criterion: nn.Module) -> bool:
 
 
 def pos_weight_in(criterion: nn.Module) -> Any:
-    """The `pos_weight` that a loss was made with, as a number where it is one."""
+    """Read the `pos_weight` that a loss was made with, a number where it is one."""
     given = getattr(criterion, "pos_weight", None)
     if given is None:
         return None
@@ -256,6 +256,6 @@ def _losses_of_rows(
     raise ValueError(
         "sample_weight and pos_weight need a loss for each row, which "
         f"{type(bare).__name__} does not give. Let it read self.reduction in forward "
-        "('mean', 'sum', or 'none' for one value a row), as torch's losses do; or leave "
-        "the weights out."
+        "('mean', 'sum', or 'none' for one value a row), as torch's losses do; or "
+        "leave the weights out."
     )

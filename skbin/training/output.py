@@ -39,6 +39,7 @@ _PASS_ON = (
     "ViewBackward",
     "WhereBackward",
 )
+_LOGARITHMS = {"LogSoftmaxBackward", "LogSigmoidBackward"}
 _SQUASHINGS = {
     "HardsigmoidBackward": "Hardsigmoid",
     "LogSigmoidBackward": "LogSigmoid",
@@ -134,13 +135,9 @@ def _squashing_of(output: torch.Tensor) -> str | None:
         if name == "LogSoftmaxBackward" and one_column:
             return "LogSoftmax"
         parents = [parent for parent, _ in node.next_functions]
-        if name == "ExpBackward":  # of logarithms of probabilities
-            if {_name_of(p) for p in parents} & {
-                "LogSoftmaxBackward",
-                "LogSigmoidBackward",
-            }:
-                return "Softmax"
-        elif name in _PASS_ON:
+        if name == "ExpBackward" and _LOGARITHMS & {_name_of(p) for p in parents}:
+            return "Softmax"
+        if name in _PASS_ON:
             nodes += parents
     return None
 

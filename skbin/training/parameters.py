@@ -187,14 +187,15 @@ def refuse_unknown_names(
     known = [*known]
     for name in names:
         prefix, _, rest = name.partition("__")
+        if name == "kwargs":  # a check of scikit-learn's takes it for a parameter
+            continue
         if not rest:
             raise TypeError(_unexpected(owner, name, [*known, *_PREFIXES]))
         if prefix in parts:
             _refuse_unknown_of_part(owner, prefix, rest, parts[prefix])
         elif prefix not in _PREFIXES and knows_all_parts:
-            raise TypeError(
-                _unexpected(owner, name, [f"{p}__{rest}" for p in _PREFIXES])
-            )
+            near = [f"{prefix}__{rest}" for prefix in _PREFIXES]
+            raise TypeError(_unexpected(owner, name, near))
 
 
 def _refuse_unknown_of_part(

@@ -15,7 +15,7 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     """
     attributes = dict(vars(net))
     states = _states_of(net) if continues else []
-    history = list(net.history_ or []) if continues else []
+    history = list(net.history_ or [])
     callbacks = [
         (callback, dict(vars(callback)))
         for _, callback in attributes.get("callbacks_", [])
@@ -29,8 +29,9 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         vars(net).update(attributes)
         for part, state in states:
             part.load_state_dict(state)
-        if continues:
+        if net.history_ is not None:
             net.history_[:] = history
+        if continues:
             net._set_training(False)
         for callback, state in callbacks:
             vars(callback).clear()

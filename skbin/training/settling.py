@@ -1,4 +1,4 @@
-"""What is counted in the rows that are trained on: `pos_weight`, priors, both classes."""
+"""What is counted in the rows that are trained on: `pos_weight` and the priors."""
 
 import warnings
 from dataclasses import replace
@@ -10,7 +10,7 @@ from torch.utils.data import SubsetRandomSampler, WeightedRandomSampler
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, count_classes
-from skbin.data.rows import targets_of, weights_of
+from skbin.data.rows import resolve, targets_of, weights_of
 from skbin.machine.callers import stacklevel_of_user
 from skbin.training.loss import (
     pos_weight_in,
@@ -19,32 +19,39 @@ from skbin.training.loss import (
 )
 
 
-def settle(net: Any, samples: Samples, fitted: FittedData | None) -> FittedData:
-    """Count the classes that are trained on, and settle `pos_weight` for a first call."""
+def settle(
+    net: Any, samples: Samples, fitted: FittedData | None, method: str
+) -> FittedData:
+    """Count the classes that are trained on; a first call settles `pos_weight`."""
     totals = _totals(net._run.train, samples)
     is_first = fitted is None
     if is_first:
         _require_both_classes(totals, samples)
-    else:
+    elif method == "partial_fit":
         totals = totals + fitted.totals
     data = net._data if is_first else fitted
     pos_weight = data.pos_weight
+    batches = net.get_iterator(net._run.train, training=True)
     # A warm start settles it anew, partial_fit in its first call.
-    if is_first or net._run.task is not None:
+    if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
+        _warn_if_weighed_twice(net, batches)
     if is_first and samples.target is not None:
-        stacklevel = stacklevel_of_user()
+        stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
     return replace(
         data,
         class_totals=(float(totals[0]), float(totals[1])),
         pos_weight=pos_weight,
-        batch_prior=_batch_prior(net, totals),
+        batch_prior=_batch_prior(net, batches, totals),
     )
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
     target = targets_of(train)
+    if target is None and samples.target is not None:
+        _, index = resolve(train)  # of a dataset of the user's own class
+        target = samples.target if index is None else samples.target[index]
     if target is None:
         return np.full(2, np.nan)
     return count_classes(target, weights_of(train)) * samples.total_weight
@@ -79,13 +86,6 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
             f"pos_weight={pos_weight!r}. End the module in a logit and use "
             "BCEWithLogitsLoss (the default), or pass sample_weight to fit."
         )
-    if pos_weight == "balanced" and _draws_rows(net):
-        warnings.warn(
-            "pos_weight='balanced' beside a sampler that draws positives more often "
-            "weighs them twice. Use one of the two.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
-        )
     return resolve_pos_weight(
         pos_weight,
         negative_weight=totals[0],
@@ -95,17 +95,23 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
     )
 
 
-def _draws_rows(net: Any) -> bool:
-    params = net.get_params_for("iterator_train")
-    sampler = params.get("sampler")
-    is_weighted = isinstance(sampler, WeightedRandomSampler)
-    return is_weighted or hasattr(net.iterator_train, "positive_share")
+def _warn_if_weighed_twice(net: Any, batches: Any) -> None:
+    sampler = net.get_params_for("iterator_train").get("sampler")
+    is_balanced = hasattr(batches, "positive_share")
+    if not is_balanced and not isinstance(sampler, WeightedRandomSampler):
+        return
+    if isinstance(net.pos_weight, str):  # "balanced"
+        warnings.warn(
+            "pos_weight='balanced' beside a sampler that draws positives more often "
+            "weighs them twice. Use one of the two.",
+            UserWarning,
+            stacklevel=stacklevel_of_user(),
+        )
 
 
-def _batch_prior(net: Any, totals: NDArray[np.float64]) -> float:
-    """Share of positives that batches draw, by a sampler or from all rows."""
+def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
+    """Compute the share of positives that batches draw."""
     train = net._run.train
-    batches = net.get_iterator(train, training=True)
     if hasattr(batches, "positive_share"):
         return batches.positive_share
     sampler = net.get_params_for("iterator_train").get("sampler")

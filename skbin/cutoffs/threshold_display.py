@@ -1,4 +1,4 @@
-"""Pictures of cutoffs and of training, in scikit-learn's Display convention."""
+"""Metrics or the expected cost against the cutoff: `ThresholdDisplay`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,47 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.pipeline import Pipeline
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skbin.cutoffs.choice import ThresholdChoice
-from skbin.cutoffs.curve import Objective, read_rows
-from skbin.data.seen import warn_if_trained_on
+from skbin.cutoffs.curve import Objective
+from skbin.cutoffs.look import curve_style, make_axes, put_legend_below
+from skbin.cutoffs.metrics import distinct_names
+from skbin.cutoffs.positives import warn_if_other_class_is_meant
+from skbin.cutoffs.scored_rows import read_rows
+from skbin.data.labels import find_labels
+from skbin.nesting import chosen_positive_label, innermost, input_of_innermost
 
-# Okabe and Ito: told apart by people who are colour-blind; the dashes by everybody.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-
-
-def last_step(estimator: Any) -> Any:
-    """Give the last step of a Pipeline, or the estimator itself."""
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
-def make_axes(ax: Any) -> tuple[Any, Any]:
-    """Give axes and their figure, new ones where `ax` is None."""
-    check_matplotlib_support("skbin's displays")
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(layout="constrained")
-    return ax, ax.figure
-
-
-def look_of_curve(number: int) -> dict[str, Any]:
-    """Color and dashes of the curve of this number."""
-    return {
-        "color": _COLORS[number % len(_COLORS)],
-        "linestyle": _DASHES[number % len(_DASHES)],
-    }
-
-
-def put_legend_below(ax: Any) -> None:
-    """Put the legend where it covers no curve."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
-
-
+_COST = "expected cost"  # no name of a function, which has no space
 _MOST_POINTS_DRAWN = 5_000
 
 
@@ -81,7 +52,7 @@ class ThresholdDisplay:
 
     See Also
     --------
-    select_threshold : Makes the choice.
+    skbin.select_threshold : Makes the choice.
 
     Examples
     --------
@@ -113,20 +84,36 @@ class ThresholdDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, **kwargs: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        metrics: Sequence[Any] = ("precision", "recall", "f1"),
+        cost_matrix: Any = None,
+        choice: ThresholdChoice | float | None = None,
+        sample_weight: Any = None,
+        pos_label: Any = None,
+        scale: str = "probability",
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> "ThresholdDisplay":
-        """Draw from a fitted classifier, and data that it was not fitted on.
+        """Draw from a fitted classifier and data that it was not fitted on.
 
         Parameters
         ----------
         estimator : estimator instance
-            With `predict_proba`; a Pipeline too.
+            With `predict_proba`; a Pipeline or a search too.
         X, y : array-like
             Samples and their labels.
-        name : str, default=None
-            Title; None: the class of the estimator.
-        **kwargs : dict
+        metrics, cost_matrix, choice, sample_weight, scale, ax, **kwargs
             As for `from_predictions`.
+        pos_label : object, default=None
+            Label of the positive class. None: the `pos_label` of the estimator or of
+            one inside it, else the second of its classes.
+        name : str, default=None
+            Title; None: the class of the estimator inside pipelines and searches.
 
         Returns
         -------
@@ -135,23 +122,30 @@ class ThresholdDisplay:
         Warns
         -----
         UserWarning
-            If a `BinaryNetClassifier` was trained on these rows.
+            If a `BinaryNetClassifier` was trained on these rows, and as
+            `select_threshold` does.
         """
         check_is_fitted(estimator)
-        pos_label = kwargs.pop("pos_label", None)
+        net = innermost(estimator)
         if pos_label is None:
-            pos_label = getattr(last_step(estimator), "pos_label", None)
-        classes = list(estimator.classes_)
-        positive = 1 if pos_label is None else classes.index(pos_label)
-        is_positive = np.asarray(y) == classes[positive]
-        warn_if_trained_on(estimator, X, is_positive, stacklevel=2)
-        return cls.from_predictions(
+            pos_label = chosen_positive_label(estimator)
+        labels = find_labels(np.asarray(estimator.classes_), pos_label)
+        is_positive = labels.encode(y) == 1
+        if hasattr(net, "_warn_if_trained_on"):
+            net._warn_if_trained_on(
+                input_of_innermost(estimator, X), is_positive, stacklevel=3
+            )
+        display = cls._from_scores(
             y,
-            estimator.predict_proba(X)[:, positive],
-            pos_label=classes[positive],
-            name=name or type(last_step(estimator)).__name__,
-            **kwargs,
+            estimator.predict_proba(X)[:, labels.positive_index],
+            metrics=metrics,
+            cost_matrix=cost_matrix,
+            choice=choice,
+            sample_weight=sample_weight,
+            pos_label=pos_label,
+            name=name or type(net).__name__,
         )
+        return display.plot(ax=ax, scale=scale, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -186,7 +180,7 @@ class ThresholdDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights.
         pos_label : object, default=None
-            Label of the positive class.
+            Label of the positive class. None: the second label in sorted order.
         scale : {"probability", "logit"}, default="probability"
             Scale of the horizontal axis.
         name : str, default=None
@@ -199,26 +193,66 @@ class ThresholdDisplay:
         Returns
         -------
         display : ThresholdDisplay
+
+        Warns
+        -----
+        UserWarning
+            As `select_threshold` does.
         """
-        rows = read_rows(
-            y_true, y_score, sample_weight, pos_label, "probability", cost_matrix
+        display = cls._from_scores(
+            y_true,
+            y_score,
+            metrics=metrics,
+            cost_matrix=cost_matrix,
+            choice=choice,
+            sample_weight=sample_weight,
+            pos_label=pos_label,
+            name=name,
+        )
+        return display.plot(ax=ax, scale=scale, **kwargs)
+
+    @classmethod
+    def _from_scores(
+        cls,
+        y_true: Any,
+        y_score: Any,
+        *,
+        metrics: Sequence[Any],
+        cost_matrix: Any,
+        choice: ThresholdChoice | float | None,
+        sample_weight: Any,
+        pos_label: Any,
+        name: str | None,
+    ) -> "ThresholdDisplay":
+        user = 4  # frames from a function called here to the user
+        rows, labels = read_rows(
+            y_true,
+            y_score,
+            sample_weight,
+            pos_label,
+            "probability",
+            cost_matrix,
+            stacklevel=user,
         )
         by_cost = cost_matrix is not None
+        names = [_COST] if by_cost else distinct_names(metrics)
+        if not names:
+            raise ValueError("metrics must name at least one metric, got none.")
         values = {}
-        for metric in ("cost",) if by_cost else metrics:
-            objective = Objective(metric, {}, by_cost=by_cost, highest_cutoff=1)
+        for key, metric in zip(names, [None] if by_cost else metrics, strict=True):
+            objective = Objective(metric, by_cost=by_cost)
             curve = objective.curve(rows)
-            values[objective.name] = objective.sign * curve.values[::-1]
+            values[key] = objective.sign * curve.values[::-1]
+        warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
         thresholds = curve.thresholds[::-1]
         # Above all scores precision, of no alarms, would fall to 0.
         shown = thresholds <= rows.score[rows.weight > 0].max()
-        display = cls(
+        return cls(
             thresholds=thresholds[shown],
             values={metric: value[shown] for metric, value in values.items()},
             choice=choice,
             estimator_name=name,
         )
-        return display.plot(ax=ax, scale=scale, **kwargs)
 
     @classmethod
     def from_search(
@@ -291,7 +325,7 @@ class ThresholdDisplay:
                 new: results[f"std_test_{old}"][rows] for new, old in named.items()
             },
             choice=float(best[parameter]),
-            estimator_name=name or type(last_step(search.estimator)).__name__,
+            estimator_name=name or type(innermost(search)).__name__,
         )
         return display.plot(ax=ax, scale=scale, **kwargs)
 
@@ -324,8 +358,8 @@ class ThresholdDisplay:
         # Folds know a metric at the searched cutoffs, data at each cutoff between.
         style = {"drawstyle": "steps-pre"} if self.spread is None else {"marker": "."}
         for number, (name, values) in enumerate(self.values.items()):
-            look = {**look_of_curve(number), **style, **kwargs}
-            self.lines_ += self.ax_.plot(x, values[drawn], label=name, **look)
+            style_of_line = {**curve_style(number), **style, **kwargs}
+            self.lines_ += self.ax_.plot(x, values[drawn], label=name, **style_of_line)
             if self.spread is not None:
                 half = self.spread[name][drawn]
                 self.ax_.fill_between(
@@ -365,7 +399,7 @@ class ThresholdDisplay:
         )
 
     def _describe(self, scale: str) -> None:
-        by_cost = list(self.values) == ["cost"]
+        by_cost = list(self.values) == [_COST]
         self.ax_.set(
             xlabel=f"cutoff ({scale})",
             ylabel="expected cost for each sample" if by_cost else "value",
@@ -378,129 +412,3 @@ class ThresholdDisplay:
 
 def _positions(thresholds: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
     return logit(thresholds) if scale == "logit" else thresholds
-
-
-class HistoryDisplay:
-    """Losses and scores by epoch.
-
-    Use `from_estimator` to make one.
-
-    Parameters
-    ----------
-    values : dict of str to ndarray of shape (n_epochs,)
-        Losses or scores.
-    estimator_name : str, default=None
-        Title of the picture.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        The axes.
-    figure_ : matplotlib Figure
-        Its figure.
-    lines_ : list of matplotlib Line2D
-        The curves.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from sklearn.datasets import make_classification
-    >>> from skbin import BinaryNetClassifier, HistoryDisplay
-    >>> X, y = make_classification(random_state=0)
-    >>> net = BinaryNetClassifier(max_epochs=5, random_state=0).fit(X, y)
-    >>> display = HistoryDisplay.from_estimator(net)
-    >>> len(display.lines_[0].get_xdata())
-    5
-    >>> plt.close()
-    """
-
-    def __init__(
-        self,
-        *,
-        values: dict[str, NDArray[np.float64]],
-        estimator_name: str | None = None,
-    ) -> None:
-        self.values = values
-        self.estimator_name = estimator_name
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        keys: Sequence[str] | None = None,
-        name: str | None = None,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> "HistoryDisplay":
-        """Draw from the history of a fitted net.
-
-        Parameters
-        ----------
-        estimator : skorch net, or a Pipeline that ends in one
-            Fitted.
-        keys : sequence of str, default=None
-            Columns of the history, such as ``"valid_average_precision"``. None: the
-            losses.
-        name : str, default=None
-            Title; None: the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : HistoryDisplay
-
-        Raises
-        ------
-        ValueError
-            If the history has no such column.
-        """
-        check_is_fitted(estimator)
-        net = last_step(estimator)
-        known = [
-            key
-            for key, value in (net.history[0] if net.history else {}).items()
-            if isinstance(value, float) and key != "dur"
-        ]
-        chosen = keys or [key for key in ("train_loss", "valid_loss") if key in known]
-        unknown = [key for key in chosen if key not in known]
-        if unknown or not chosen:
-            raise ValueError(
-                f"The history has no columns {unknown}, but {sorted(known)}."
-            )
-        values = {key: np.array(net.history[:, key]) for key in chosen}
-        display = cls(values=values, estimator_name=name or type(net).__name__)
-        return display.plot(ax=ax, **kwargs)
-
-    def plot(self, ax: Any = None, **kwargs: Any) -> "HistoryDisplay":
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : HistoryDisplay
-        """
-        self.ax_, self.figure_ = make_axes(ax)
-        self.lines_ = []
-        for number, (name, values) in enumerate(self.values.items()):
-            epochs = np.arange(1, len(values) + 1)
-            look = {**look_of_curve(number), **kwargs}
-            self.lines_ += self.ax_.plot(epochs, values, label=name, **look)
-        are_losses = all(name.endswith("loss") for name in self.values)
-        self.ax_.set(
-            xlabel="epoch",
-            ylabel="loss" if are_losses else "value",
-            title=self.estimator_name or "",
-        )
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        put_legend_below(self.ax_)
-        return self

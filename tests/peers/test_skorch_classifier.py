@@ -8,14 +8,13 @@ rest of what skorch tests there still holds.
 import re
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
 from skorch.exceptions import NotInitializedError
-from skorch.tests.conftest import INFERENCE_METHODS, classifier_data  # noqa: F401
+from skorch.tests.conftest import INFERENCE_METHODS
 from skorch.tests.test_classifier import (
     TestNeuralNetBinaryClassifier as SkorchBinaryClassifierTests,
 )
@@ -33,14 +32,6 @@ SKORCH_DEFAULTS = {
     "optimizer": torch.optim.SGD,
     "train_split": ValidSplit(5, stratified=True),
 }
-
-
-@pytest.fixture(autouse=True)
-def _seeded_as_in_skorch(request):
-    # skorch's class counts on global seeds, which its own conftest sets.
-    if request.cls is not None:
-        torch.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002
 
 
 class TestSkorchBinaryClassifier(SkorchBinaryClassifierTests):

@@ -1,0 +1,66 @@
+"""A cutoff as a probability and as a logit, which make the same decisions."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+
+def on_both_scales(
+    cutoffs: NDArray[np.float64], scale: str
+) -> tuple[list[float], list[float]]:
+    """Give cutoffs as probabilities and as logits."""
+    if scale == "logit":
+        return expit(cutoffs).tolist(), cutoffs.tolist()
+    return cutoffs.tolist(), logit(cutoffs).tolist()
+
+
+def same_decisions_on_both_scales(
+    cutoff: float,
+    score: NDArray[np.float64],
+    scale: str,
+    score_type: np.dtype[Any],
+    *,
+    stacklevel: int,
+) -> tuple[float, float]:
+    """Give the cutoff as the probability and the logit that cut the same scores off.
+
+    Warn where there is no such probability, because float64 rounds it off.
+    """
+    if scale == "probability":
+        return cutoff, _converted(cutoff, score, logit, np.inf, score_type)
+    threshold = _converted(cutoff, score, expit, 1.0, score_type)
+    if not np.array_equal(expit(score) >= threshold, score >= cutoff):
+        warnings.warn(
+            f"choice.threshold={threshold:.17g} calls more samples positive than "
+            f"choice.logit={cutoff:.17g}, because probabilities round off the "
+            "difference between such logits. Compare logits with choice.logit instead.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    return threshold, cutoff
+
+
+def _converted(
+    cutoff: float,
+    score: NDArray[np.float64],
+    convert: Callable[..., Any],
+    most: float,
+    score_type: np.dtype[Any],
+) -> float:
+    """Convert, and keep what is above all scores above all converted scores.
+
+    Converted scores may be of the scores' precision or of float64.
+    """
+    converted, highest = float(convert(cutoff)), score.max()
+    if highest >= cutoff:
+        return converted
+    for dtype in (score_type, np.dtype(np.float64)):
+        top = max(convert(highest), convert(highest.astype(dtype)))
+        above = float(np.nextafter(dtype.type(top), dtype.type(np.inf)))
+        if above <= most:
+            return max(converted, above)
+    return converted

@@ -1,0 +1,112 @@
+"""Labels, scores, weights and costs of one call, checked: `ScoredRows`."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
+
+from skbin.data.labels import BinaryLabels, find_labels
+
+
+class ScoredRows(NamedTuple):
+    """Scored samples, or groups of them; costs are multiplied by weights.
+
+    `is_uniform` says whether all samples of a class have the same weight and costs.
+    """
+
+    y: NDArray[np.int64]
+    score: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    cost_if_negative: NDArray[np.float64]
+    cost_if_positive: NDArray[np.float64]
+    is_uniform: bool
+
+
+def read_rows(
+    y_true: Any,
+    y_score: Any,
+    sample_weight: Any,
+    pos_label: Any,
+    scale: str,
+    cost_matrix: Any,
+    *,
+    stacklevel: int,
+) -> tuple[ScoredRows, BinaryLabels]:
+    """Check what the user gave, and turn it into rows; find their labels."""
+    score = _checked_scores(y_score, scale, stacklevel=stacklevel + 1)
+    y_true = column_or_1d(y_true)
+    check_consistent_length(y_true, score)
+    weight = np.ones(len(score))
+    if sample_weight is not None:
+        weight = _check_sample_weight(
+            sample_weight, score, dtype=np.float64, ensure_non_negative=True
+        )
+    labels = find_labels(y_true[weight > 0], pos_label)
+    y = labels.encode(y_true).astype(np.int64)
+    costs = _costs_by_sample(cost_matrix, len(y))
+    rows = ScoredRows(
+        y,
+        score,
+        weight,
+        weight * np.where(y == 1, costs[1][0], costs[0][0]),
+        weight * np.where(y == 1, costs[1][1], costs[0][1]),
+        is_uniform=sample_weight is None
+        and all(entry.ndim == 0 for row in costs for entry in row),
+    )
+    return rows, labels
+
+
+def _checked_scores(y_score: Any, scale: str, *, stacklevel: int) -> NDArray[Any]:
+    if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
+        raise ValueError(
+            "y_score must be 1d, the score of the positive class, but got an array of "
+            f"shape {np.shape(y_score)}. Pass one column, as predict_proba(X)[:, 1]."
+        )
+    score = column_or_1d(y_score).astype(np.float64)
+    if not len(score):
+        raise ValueError("A choice needs scores, got 0 samples.")
+    if not np.isfinite(score).all():
+        raise ValueError("y_score must be finite, got NaN or infinity.")
+    if scale == "logit":
+        return score
+    if not ((score >= 0) & (score <= 1)).all():
+        raise ValueError(
+            "y_score must be probabilities in [0, 1], got values from "
+            f"{np.min(score)} to {np.max(score)}. For logits, such as those of "
+            "decision_function, pass scale='logit'."
+        )
+    if np.isin(score, [0.0, 1.0]).all():
+        warnings.warn(
+            f"y_score ({np.asarray(y_score).dtype.name}) holds nothing but 0 and 1, as "
+            "predict gives labels, which leave no cutoff to choose. Pass "
+            "predict_proba(X)[:, 1].",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    return score
+
+
+def _costs_by_sample(cost_matrix: Any, n_samples: int) -> list[list[NDArray[Any]]]:
+    if cost_matrix is None:
+        return [[np.zeros(())] * 2] * 2
+    if len(cost_matrix) != 2 or any(
+        np.isscalar(row) or len(row) != 2 for row in cost_matrix
+    ):
+        raise ValueError(
+            "cost_matrix must be [[true negative, false positive], [false negative, "
+            f"true positive]], got {cost_matrix!r}."
+        )
+    entries = [
+        [np.asarray(entry, dtype=np.float64) for entry in row] for row in cost_matrix
+    ]
+    for entry in (*entries[0], *entries[1]):
+        if entry.shape not in ((), (n_samples,)) or not np.isfinite(entry).all():
+            raise ValueError(
+                "An entry of cost_matrix must be a finite number or an array of shape "
+                f"({n_samples},), got shape {entry.shape} from {np.min(entry)} to "
+                f"{np.max(entry)}."
+            )
+    return entries

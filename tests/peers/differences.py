@@ -1,0 +1,111 @@
+"""The peers' tests in which ours differs from theirs, by the reason.
+
+A name without parameters stands for the test with any parameters. The tests in
+`DIFFERENT` are run, and must fail.
+"""
+
+NET = "test_skorch_net.py::TestNeuralNet"
+SCORING = "test_skorch_callbacks_scoring.py"
+CALIBRATION = "test_sklearn_calibration.py"
+PIPELINE = "test_imblearn_pipeline.py"
+THRESHOLDS = "test_sklearn_thresholds.py"
+
+DIFFERENT = {
+    "Two outputs of a module are one logit, their difference": [
+        f"{NET}::test_forward",
+        f"{NET}::test_multioutput_forward",
+        f"{NET}::test_change_get_loss",
+        f"{SCORING}::TestEpochScoring::test_subclassing_epoch_scoring",
+    ],
+    "A loss other than that of logits has one output": [
+        f"{NET}::test_criterion_non_module",
+        f"{NET}::test_criterion_is_not_a_torch_module",
+        f"{NET}::test_custom_optimizer_performs_updates",
+    ],
+    "A loss of two outputs is refused": [
+        f"{NET}::test_criterion_training_set_correctly",
+        f"{NET}::test_predict_nonlinearity_none",
+    ],
+    "A module that ends in a softmax is refused": [
+        f"{NET}::test_with_initialized_sequential",
+        "test_skorch_helper.py::TestDataFrameTransformer::"
+        "test_fit_and_predict_with_pipeline",
+    ],
+    "A predict_nonlinearity gives two columns of probabilities": [
+        f"{NET}::test_predict_nonlinearity_called_with_predict",
+        f"{NET}::test_predict_nonlinearity_called_with_predict_proba",
+    ],
+    "Labels are of two classes, one for each sample": [
+        f"{NET}::test_net_variable_label_lengths",
+        f"{NET}::test_net_variable_prediction_lengths",
+        "test_skorch_net.py::TestMetadataRouting::"
+        "test_undeclared_param_rejected_by_routing",
+        "test_skorch_net.py::TestMetadataRouting::"
+        "test_pipeline_with_dict_x_and_groups_routing",
+        f"{PIPELINE}::test_pipeline_with_set_output",
+        f"{CALIBRATION}::test_calibration_multiclass",
+        f"{CALIBRATION}::test_calibration_less_classes",
+        *(
+            f"{CALIBRATION}::test_temperature_scaling[{ensemble}-{n_classes}]"
+            for ensemble in (True, False)
+            for n_classes in (3, 5)
+        ),
+    ],
+    "The numbers expected are those of a regression on other targets": [
+        "test_skorch_callbacks_logging.py::TestPrintLog::test_lines",
+        "test_skorch_callbacks_training.py::TestTrainEndCheckpoint::"
+        "test_train_end_with_load_init",
+        f"{SCORING}::TestEpochScoring::test_correct_valid_score",
+        f"{SCORING}::TestEpochScoring::test_correct_train_score",
+        f"{SCORING}::TestEpochScoring::test_with_accuracy_score",
+        f"{SCORING}::TestEpochScoring::test_with_make_scorer_accuracy_score",
+        f"{SCORING}::TestEpochScoring::test_with_callable_accuracy_score",
+        f"{SCORING}::TestBatchScoring::test_correct_train_loss_values",
+        f"{SCORING}::TestBatchScoring::test_correct_valid_loss_values",
+        f"{SCORING}::TestBatchScoring::test_correct_mse_values_for_batches",
+        f"{SCORING}::TestBatchScoring::test_with_accuracy_score",
+        f"{SCORING}::TestBatchScoring::test_with_make_scorer_accuracy_score",
+        f"{SCORING}::TestBatchScoring::test_with_callable_accuracy_score",
+    ],
+    "The representation is scikit-learn's": [
+        f"{NET}::test_repr_uninitialized_works",
+        f"{NET}::test_repr_initialized_works",
+        f"{NET}::test_repr_fitted_works",
+    ],
+    "Samples with one axis are refused by scikit-learn's message": [
+        "test_skorch_callbacks_training.py::TestInputShapeSetter::"
+        "test_one_dimensional_x_raises",
+    ],
+    "Predictions are computed in larger batches than training": [
+        f"{NET}::test_callback_is_called[on_batch_begin-90]",
+        f"{NET}::test_callback_is_called[on_batch_end-90]",
+        f"{NET}::test_multioutput_forward_iter",
+        f"{NET}::test_batch_count",
+        f"{SCORING}::TestScoringCacheGlobalControl::test_net_overrides_caching",
+    ],
+    "The test is about another classifier's parameters or exact numbers": [
+        f"{PIPELINE}::test_pipeline_init",
+        f"{CALIBRATION}::test_calibration_default_estimator",
+        f"{CALIBRATION}::test_calibration_frozen",
+        f"{THRESHOLDS}::test_fit_and_score_over_thresholds_prefit",
+    ],
+}
+
+NOT_RUN = {
+    "skorch's wheel does not hold the file that it reads": [
+        f"{NET}::test_load_cuda_params_to_cpu",
+        f"{NET}::test_pickle_load",
+    ],
+    "Its fixture has a loss that is not of logits and two outputs": [
+        f"{NET}::test_save_load_state_dict_file_with_history_optimizer_criterion",
+        f"{NET}::test_criterion_params_passed_to_optimizer_if_any",
+    ],
+    "Its fixture has samples of one class": [
+        f"{SCORING}::TestPassthrougScoring::test_correct_train_pass_through_scores",
+        f"{SCORING}::TestPassthrougScoring::test_correct_valid_pass_through_scores",
+    ],
+    "It trains in processes that know skorch's class alone": [
+        "test_skorch_history.py::TestDistributedHistoryMultiprocessing::"
+        "test_distributed_history",
+    ],
+}

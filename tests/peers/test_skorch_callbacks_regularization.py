@@ -1,0 +1,5 @@
+"""skorch's ``callbacks.test_regularization.py``, run with our estimator."""
+
+from stand_ins import skorchs_tests
+
+globals().update(skorchs_tests("callbacks.test_regularization"))

@@ -1,0 +1,5 @@
+"""skorch's ``test_helper.py``, run with our estimator."""
+
+from stand_ins import skorchs_tests
+
+globals().update(skorchs_tests("test_helper"))

@@ -1,0 +1,5 @@
+"""skorch's ``test_net.py``, run with our estimator."""
+
+from stand_ins import skorchs_tests
+
+globals().update(skorchs_tests("test_net"))

@@ -1,0 +1,363 @@
+"""torch Datasets, loaders and dicts: their targets are read by the labels of fit."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.dataset import ValidSplit
+from skorch.helper import SliceDataset, predefined_split
+from torch import nn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
+
+from skbin import BalancedBatches, BinaryNetClassifier
+
+
+def quick(*args, **kwargs):
+    return BinaryNetClassifier(
+        *(args or (partial(nn.Linear, 8, 1),)),
+        **{"max_epochs": 5, "random_state": 0, "lr": 0.05, **kwargs},
+    )
+
+
+class Samples(Dataset):
+    """A user's own Dataset of samples and targets of any kind."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.X[i], self.y[i]
+
+
+class Stream(IterableDataset):
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __iter__(self):
+        return iter(zip(self.X, self.y, strict=True))
+
+
+ENCODINGS = {
+    "zero positive": (lambda y: 1 - y, 0),
+    "strings": (lambda y: np.where(y == 1, "fraud", "ok"), "fraud"),
+    "minus one": (lambda y: np.where(y == 1, -1, 1), -1),
+}
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples, Subset])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_targets_held_out_by_a_user_are_encoded_by_the_labels(rare, kind, encoding):
+    X, y = rare[0].astype(np.float32), rare[1]
+    encode, pos_label = ENCODINGS[encoding]
+    labels = encode(y)
+    valid = Samples(X[200:], labels[200:])
+    if kind is not Samples:
+        valid = SkorchDataset(X[200:], labels[200:])
+    if kind is Subset:
+        valid = Subset(SkorchDataset(X, labels), range(200, 300))
+    net = quick(pos_label=pos_label, train_split=predefined_split(valid))
+    net.fit(X[:200], labels[:200])
+    proba = net.predict_proba(X[200:])
+    column = list(net.classes_).index(pos_label)
+    assert net.history[-1, "valid_loss"] == pytest.approx(
+        log_loss(y[200:], proba[:, column]), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples, Stream])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_dataset_beside_labels_learns_what_arrays_learn(rare, kind, encoding):
+    X, y = rare[0].astype(np.float32), rare[1]
+    encode, pos_label = ENCODINGS[encoding]
+    labels = encode(y)
+    settings = {"pos_label": pos_label, "iterator_train__shuffle": False}
+    net = quick(**settings).fit(kind(X, labels), labels)
+    expected = quick(**settings).fit(X, labels)
+    assert_array_equal(net.classes_, expected.classes_)
+    assert_allclose(net.predict_proba(X), expected.predict_proba(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: 1 - y, "they must be the same"),
+        (lambda y: y[::-1], "they must be the same"),
+        (lambda y: np.r_[y, 0], "y has 301 labels, but the Dataset has 300 samples"),
+        (lambda y: y[:-1], "y has 299 labels, but the Dataset has 300 samples"),
+    ],
+    ids=["opposite", "permuted", "longer", "shorter"],
+)
+def test_labels_that_contradict_a_dataset_are_refused(rare, kind, change, message):
+    X, y = rare
+    net = quick()
+    with pytest.raises(ValueError, match=re.escape(message)):
+        net.fit(kind(X.astype(np.float32), y), change(y))
+    assert not net.initialized_
+
+
+def test_the_positive_label_of_a_dataset_without_labels_is_respected(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    net = quick(pos_label=0, pos_weight=0.7).fit(Samples(X, y))
+    expected = quick(pos_label=0, pos_weight=0.7).fit(X, y)
+    assert_allclose(
+        net.predict_proba(X)[:, 0].mean(), expected.predict_proba(X)[:, 0].mean(), 0.05
+    )
+
+
+@pytest.mark.parametrize(
+    "shape", [lambda y: y[:, np.newaxis], torch.tensor, lambda y: y.astype(float)]
+)
+def test_targets_of_any_shape_and_type_are_zero_and_one(rare, shape):
+    X, y = rare[0].astype(np.float32), rare[1]
+    net = quick().fit(Samples(X, shape(y)))
+    assert_allclose(net.predict_proba(X), quick().fit(Samples(X, y)).predict_proba(X))
+
+
+def test_targets_that_are_no_labels_are_refused_with_the_fix(rare):
+    X, y = rare
+    with pytest.raises(ValueError, match=re.escape("fit(dataset, y)")):
+        quick().fit(Samples(X.astype(np.float32), np.where(y == 1, "a", "b")))
+
+
+@pytest.mark.parametrize("cast", ["float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("kind", ["dataset", "skorch", "dict", "tensor"])
+def test_floats_of_any_width_are_cast(rare, cast, kind):
+    X, y = torch.tensor(rare[0]).to(getattr(torch, cast)), rare[1]
+    data = {"input": X} if kind == "dict" else X
+    if kind != "tensor":
+        data = {
+            "dataset": lambda: Samples(X, y),
+            "skorch": lambda: SkorchDataset(X, y),
+            "dict": lambda: data,
+        }[kind]()
+    net = quick().fit(data, y)
+    expected = quick().fit(X.float().numpy(), y)
+    assert_allclose(
+        net.predict_proba(data).mean(), expected.predict_proba(X.float()).mean()
+    )
+
+
+def test_a_dict_of_frames_is_learnt_like_arrays(rare):
+    import pandas as pd
+
+    X, y = rare
+    frame = {"input": pd.DataFrame(X).iloc[::-1]}
+    net = quick().fit(frame, y[::-1])
+    expected = quick().fit({"input": X[::-1]}, y[::-1])
+    assert_array_equal(
+        net.predict_proba(frame), expected.predict_proba({"input": X[::-1]})
+    )
+
+
+def test_the_inputs_of_a_dict_are_known_by_name(rare):
+    X, y = rare
+    net = quick().fit({"input": X}, y)
+    with pytest.raises(ValueError, match=r"missing \['input'\], unknown \['inputs'\]"):
+        net.predict({"inputs": X})
+
+
+def test_weights_of_rows_work_for_dicts(rare):
+    X, y = rare
+    weight = np.where(y == 1, 50.0, 1.0)
+    net = quick().fit({"input": X}, y, sample_weight=weight)
+    expected = quick().fit(X, y, sample_weight=weight)
+    assert_array_equal(net.predict_proba({"input": X}), expected.predict_proba(X))
+
+
+def test_a_slice_dataset_is_searched_as_in_skorch(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    samples = SliceDataset(Samples(X, y))
+    search = GridSearchCV(quick(), {"lr": [0.01, 0.05]}, cv=3, scoring="roc_auc")
+    search.fit(samples, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ > 0.6
+    assert_array_equal(search.predict(samples), search.predict(X))
+
+
+@pytest.mark.parametrize("parameter", [{"num_workers": 0}, {"pin_memory": False}])
+@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csr_matrix])
+def test_sparse_rows_pass_a_loader(rare, make, parameter):
+    X, y = rare
+    parameter = {
+        f"iterator_{k}__{n}": v
+        for n, v in parameter.items()
+        for k in ("train", "valid")
+    }
+    net = quick(**parameter).fit(make(X), y)
+    assert_allclose(net.predict_proba(make(X)), net.predict_proba(X), rtol=1e-6)
+
+
+# ---- which rows a sampler draws
+
+
+class SeesRows(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        if training:
+            self.seen += batch[0][:, 0].tolist()
+
+
+@pytest.mark.parametrize("weight", [None, 3.0, "fractions"])
+@pytest.mark.parametrize("make", ["indices", "weights", "batches"])
+def test_a_sampler_names_rows_of_x(make, weight):
+    X = np.arange(60.0).reshape(60, 1)
+    y = np.arange(60) % 3 == 0
+    named = [7, 50, 21]
+    sampler = {
+        "indices": lambda: {"sampler": SubsetRandomSampler(named)},
+        "weights": lambda: {
+            "sampler": WeightedRandomSampler(np.isin(np.arange(60), named), 30)
+        },
+        "batches": lambda: {"batch_sampler": BatchSampler(named, 2, drop_last=False)},
+    }[make]()
+    if weight is not None:
+        weight = np.full(60, 3.0) if weight == 3 else np.linspace(1, 2, 60)
+    sees = SeesRows()
+    parameters = {f"iterator_train__{name}": value for name, value in sampler.items()}
+    net = quick(nn.Linear(1, 1), callbacks=[sees], lr=1e-3, **parameters)
+    net.fit(X, y, sample_weight=weight)
+    assert set(sees.seen) == set(map(float, named))
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_a_sampler_is_refused_where_rows_have_other_numbers(rare, split):
+    X, y = rare
+    weight = None if split else np.r_[0, np.ones(299)]
+    net = quick(
+        iterator_train__sampler=SubsetRandomSampler(range(20)),
+        train_split=ValidSplit(3, stratified=True) if split else None,
+    )
+    with pytest.raises(ValueError, match="iterator_train__sampler names rows of X"):
+        net.fit(X, y, sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [
+        {"iterator_train": BalancedBatches},
+        {"iterator_train__sampler": WeightedRandomSampler(np.ones(300), 300)},
+    ],
+)
+def test_weighing_what_a_sampler_balances_is_warned_of(rare, draws):
+    with pytest.warns(UserWarning, match="weighs them twice"):
+        quick(pos_weight="balanced", **draws).fit(*rare)
+
+
+def test_prior_knows_what_a_weighted_sampler_draws(rare):
+    X, y = rare
+    weights = np.where(y == 1, 1 / y.sum(), 1 / (1 - y).sum())
+    sampler = WeightedRandomSampler(weights, 300)
+    net = quick(iterator_train__sampler=sampler, prior="train").fit(X, y)
+    assert net.batch_prior_ == pytest.approx(0.5)
+    assert net.predict_proba(X)[:, 1].mean() < 1.5 * y.mean()
+
+
+@pytest.mark.parametrize("name", ["shuffle", "drop_last"])
+def test_predictions_in_another_order_are_refused(rare, name):
+    with pytest.raises(ValueError, match=f"iterator_valid__{name} would give"):
+        quick(**{f"iterator_valid__{name}": True}).fit(*rare).predict(rare[0])
+
+
+def test_balanced_batches_are_refused_for_validation(rare):
+    with pytest.raises(ValueError, match="iterator_train=BalancedBatches"):
+        quick(iterator_valid=BalancedBatches).fit(*rare).predict(rare[0])
+
+
+# ---- nothing to train on
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"iterator_train__drop_last": True, "batch_size": 512},
+        {"iterator_train__batch_sampler": []},
+    ],
+)
+def test_a_training_without_a_step_is_refused(rare, parameters):
+    net = quick(**parameters)
+    with pytest.raises(ValueError, match="gave no batch, so that nothing was learned"):
+        net.fit(*rare)
+    assert not net.initialized_
+
+
+def test_an_empty_stream_is_refused():
+    with pytest.raises(ValueError, match="gave no batch"):
+        quick().fit(Stream([], []))
+
+
+def test_positives_that_are_all_held_out_are_refused(rare):
+    X, y = rare[0], np.r_[np.ones(5, dtype=int), np.zeros(295, dtype=int)]
+    first = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 60, 0, -1)))
+    net = quick(train_split=first, pos_weight="balanced")
+    with pytest.raises(ValueError, match="holds out all samples of the class 1"):
+        net.fit(X, y)
+
+
+def test_balance_is_counted_in_the_rows_that_are_trained_on(rare):
+    X, y = rare
+    split = predefined_split(SkorchDataset(X.astype(np.float32), y))
+    assert quick(train_split=split, pos_weight="balanced").fit(
+        X[:200], y[:200]
+    ).pos_weight_ == pytest.approx((1 - y[:200]).sum() / y[:200].sum())
+
+
+def test_a_last_batch_of_one_row_names_the_parameter_that_leaves_it_out(rare):
+    X, y = rare[0][:129].astype(np.float32), rare[1][:129]
+    module = nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    quick(module).fit({"input": X}, y)
+    with pytest.raises(ValueError, match="more than 1 value per channel") as caught:
+        quick(module).fit(Samples(X, y))
+    assert "iterator_train__drop_last=True" in caught.value.__notes__[-1]
+    quick(module, iterator_train__drop_last=True).fit(Samples(X, y))
+
+
+def test_a_loader_is_refused_with_the_fix(rare):
+    loader = DataLoader(TensorDataset(torch.zeros(4, 8), torch.zeros(4)))
+    with pytest.raises(ValueError, match=re.escape("Pass its Dataset, loader.dataset")):
+        quick().fit(loader, None)
+
+
+def test_predictions_through_a_loader_draw_no_random_numbers(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    nets = [quick().fit(X, y), quick(iterator_valid=DataLoader).fit(X, y)]
+    before = torch.get_rng_state()
+    for net in nets:
+        net.predict(Samples(X, y))
+        net.predict(X)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_early_stopping_keeps_the_best_epoch_of_labels_that_sort_the_other_way(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    valid = SkorchDataset(X[200:], 1 - y[200:])
+    net = quick(
+        pos_label=0,
+        lr=0.01,
+        max_epochs=20,
+        train_split=predefined_split(valid),
+        callbacks=[EarlyStopping(patience=3, load_best=True)],
+    ).fit(X[:200], 1 - y[:200])
+    assert len(net.history) > 10
