@@ -140,11 +140,10 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
 
 
 def _input_dtype(net: BinaryNetClassifier, steps: list[tuple[str, Any]]) -> torch.dtype:
-    takes_ids = (
-        net._data.largest_id is not None and net._dtype_of_integers() == torch.int64
-    )
+    data: Any = net._data
+    takes_ids = data.largest_id is not None and net._dtype_of_integers() == torch.int64
     if not takes_ids:
-        is_far_from_zero = net._data.offset is not None
+        is_far_from_zero = data.offset is not None
         return torch.float64 if steps or is_far_from_zero else torch.float32
     if not steps:
         return torch.int64
@@ -156,6 +155,7 @@ class _Prediction(nn.Module):
 
     shift: torch.Tensor
     least: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(self, net: BinaryNetClassifier) -> None:
         super().__init__()
@@ -171,7 +171,8 @@ class _Prediction(nn.Module):
             else _least_logit(net.threshold)
         )
         # A number in the code would be rounded to float32.
-        offset = 0.0 if net._data.offset is None else net._data.offset
+        data: Any = net._data
+        offset = 0.0 if data.offset is None else data.offset
         for name, value in [
             ("least", least),
             ("shift", net._prior_shift()),
@@ -221,7 +222,8 @@ def _least_logit(threshold: float) -> float:
 
 def _translated_net(net: BinaryNetClassifier, dtype: torch.dtype) -> Any:
     # Two rows: torch takes sizes of 0 and 1 for fixed ones.
-    example = torch.zeros(2, *net._data.shape[1:], dtype=dtype)
+    data: Any = net._data
+    example = torch.zeros(2, *data.shape[1:], dtype=dtype)
     try:
         with _without_news_of_torch():
             program = torch.onnx.export(
