@@ -253,6 +253,26 @@ def test_one_changed_number_changes_the_key(array, place):
     assert (key(array) == key(changed)) == same
 
 
+@pytest.mark.parametrize("make", [np.zeros, torch.zeros])
+def test_one_of_many_numbers_changes_the_key(make):
+    first, second = make((100, 100)), make((100, 100))
+    assert key(first) == key(second)
+    second[50, 50] = 1
+    assert key(first) != key(second)
+
+
+def test_a_function_may_close_over_what_is_not_there_yet():
+    def made(default):
+        def function(x=default):
+            return later
+
+        if default is None:
+            later = 1
+        return function
+
+    assert key(made(1)) == key(made(1)) != key(made(2))
+
+
 def test_a_network_with_other_weights_has_another_key():
     first = nn.Linear(3, 1)
     second = copy.deepcopy(first)
