@@ -119,9 +119,16 @@ def test_a_place_that_open_refuses_is_refused_as_open_does(net, write, tmp_path,
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_a_device_stays_a_device(write):
-    write("/dev/null")
-    assert not Path("/dev/null").is_file()
+def test_a_pipe_stays_a_pipe(write, path):
+    os.mkfifo(path)
+    # Open at both ends, so that whoever writes need not wait for a reader.
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        write(path)
+        assert os.read(reader, 10**6)
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
 
 
 def test_a_place_where_nothing_is_to_read_is_refused_as_open_does(tmp_path):
