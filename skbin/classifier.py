@@ -16,7 +16,7 @@ from skbin.data.labels import warn_if_positive_is_frequent
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
-from skbin.memory.cache import recall_or_train
+from skbin.memory.cache import load_or_train
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
@@ -418,7 +418,7 @@ dict of arrays, or torch Dataset
             return
         self._data = describe(samples)
         depends_on = self._depends_on(samples, run, fit_params)
-        take_over(self, recall_or_train(self.memory, depends_on, train))
+        take_over(self, load_or_train(self.memory, depends_on, train))
         self._data = replace(
             describe(samples),
             class_totals=self._data.class_totals,
