@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint docs benchmarks release fuzz clean
+.PHONY: demo test peers test-lowest lint docs benchmarks release fuzz clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -15,10 +15,16 @@ demo: .venv/installed
 test: lint
 	$(BIN)/pytest
 
+# All tests of skorch, imbalanced-learn and scikit-learn that run on our estimator: ten
+# minutes. `make test` runs the quick ones.
+peers: .venv/installed
+	$(BIN)/pytest tests/peers/test_*.py
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 .venv/docs-installed: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"

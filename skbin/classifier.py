@@ -1,77 +1,37 @@
 """Where scikit-learn and torch meet: `BinaryNetClassifier`."""
 
-from array import array
+import inspect
 from dataclasses import replace
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import expit, logit
-from sklearn import get_config
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import (
-    Interval,
-    Options,
-    StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.metadata_routing import process_routing
-from skorch.utils import is_dataset, to_numpy
 from torch import nn
-from torch.utils.data import Dataset
 
-from skbin.data.fitted import FittedData
-from skbin.data.intake import Samples, admit, admit_for_prediction, is_dict
-from skbin.data.labels import CODES, BinaryLabels, warn_if_positive_is_frequent
-from skbin.data.rows import TensorRows, is_in_memory, resolve
-from skbin.data.seen import SeenRows, warn_if_trained_on
-from skbin.data.splits import split_rows
+from skbin.data.intake import admit
+from skbin.data.labels import warn_if_positive_is_frequent
 from skbin.machine.callers import stacklevel_of_user
-from skbin.machine.devices import give_memory_back, require_device
-from skbin.machine.randomness import draw_seed, seeded
+from skbin.machine.devices import require_device
+from skbin.machine.randomness import draw_seed
 from skbin.memory.cache import load_or_train
-from skbin.networks.inputs import require_takes
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
-from skbin.training.loop import LogitNet, refuse_other_order
+from skbin.training.fitting import describe, run_training
+from skbin.training.iterators import refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
-from skbin.training.output import (
-    log_probability_columns,
-    prior_shift,
-    probability_columns,
-    require_no_nan,
-    require_probabilities,
-    takes_token_ids,
-)
 from skbin.training.parameters import refuse_unknown_names
-from skbin.training.resuming import CHECKPOINTING
-from skbin.training.rollback import as_before_on_error
-from skbin.training.run import Run, inside_training, is_inside_training
-from skbin.training.settling import settle
+from skbin.training.prediction import PredictingNet
+from skbin.training.run import Run
+from skbin.training.state import as_before_on_error, take_over, what_training_sets
 
-# What one call brings along, beside parameters: never kept as a result of training, or
-# a network that comes from memory would bring the labels and listeners of another call.
-_OF_THE_CALL = {
-    "_callback_fit_ctx",
-    "_metadata_request",
-    "_params_to_validate",
-    "_parent_callback_ctx",
-    "_part_params",
-    "_run",
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-    "feature_names_in_",
-    "n_features_in_",
-}
 _NO_PART_IN_TRAINING = ("threshold", "prior", "verbose", "memory", "pos_label")
 
 
-class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
+class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     """Neural network for two classes, one of them rare.
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
@@ -208,16 +168,13 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
 
     With `memory`, `fit` trains only what the folder does not hold for the same data,
     parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
-    no part. What it gives is what training gives: weights, `history`, optimizer.
-    Processes that want the same network wait for the one that trains it. With
-    ``random_state=None`` a network of any seed is reused, so that repeated fits are
-    identical. What callbacks do elsewhere, such as writing files, is not repeated, and
-    scikit-learn's callbacks see no epochs of it. A training that was killed or
-    interrupted goes on after the last epoch that it left in the folder. Saving takes at
-    most 5 % of the training time, except for the first save; a resumed training gives
-    exactly the result of an undisturbed one. The folder holds pickles: whoever can
-    write there can run code here. `partial_fit`, warm starts and torch Datasets always
-    train.
+    no part. With ``random_state=None`` a network of any seed is reused, so that
+    repeated fits are identical. What callbacks do elsewhere, such as writing files, is
+    not repeated. A training that was killed or interrupted goes on after the last epoch
+    that it left in the folder, with exactly the result of an undisturbed one; saving
+    takes at most 5 % of the training time, except for the first save. The folder holds
+    pickles: whoever can write there can run code here. `partial_fit`, warm starts and
+    torch Datasets always train.
 
     References
     ----------
@@ -234,31 +191,6 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
     >>> net.set_params(threshold=0.0).predict(X[:3])
     array([1, 1, 1])
     """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "module": [callable, StrOptions({"auto"})],
-        "criterion": [callable],
-        "optimizer": [callable],
-        "iterator_train": [callable, StrOptions({"auto"})],
-        "iterator_valid": [callable, StrOptions({"auto"})],
-        "dataset": [callable, Dataset, StrOptions({"auto"})],
-        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [
-            None,  # of a Dataset whose samples are batches
-            Interval(Integral, 1, None, closed="left"),
-            Options(Integral, {-1}),
-        ],
-        "train_split": [None, callable, Options(bool, {False})],
-        "callbacks": [None, StrOptions({"disable"}), list, tuple],
-        "prior": [
-            None,
-            StrOptions({"train"}),
-            Interval(Real, 0, 1, closed="neither"),
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
 
     def __init__(
         self,
@@ -331,38 +263,6 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         tags.input_tags.three_d_array = True
         return tags
 
-    @property
-    def classes_(self):
-        """The labels, sorted; 0 and 1 while a callback looks from inside training."""
-        if self._data is None and not self.initialized_:
-            raise AttributeError("There are no classes_ before fit.")
-        return self._seen_labels().classes
-
-    def _seen_labels(self) -> BinaryLabels:
-        if self._data is None or is_inside_training(self):
-            return CODES
-        return self._data.labels
-
-    def _fitted_data(self, name: str) -> FittedData:
-        if self._data is None:
-            raise AttributeError(f"There is no {name} before fit.")
-        return self._data
-
-    @property
-    def pos_weight_(self):
-        """Weight of the positive class that the loss was given."""
-        return self._fitted_data("pos_weight_").pos_weight
-
-    @property
-    def train_prior_(self):
-        """Share of positives among the rows that were trained on, by weight."""
-        return self._fitted_data("train_prior_").train_prior
-
-    @property
-    def batch_prior_(self):
-        """Share of positives in the batches that were trained on."""
-        return self._fitted_data("batch_prior_").batch_prior
-
     def set_params(self, **params):
         """Set parameters; nothing is trained again. See `ParameterNet.set_params`."""
         if "class_weight" in params:
@@ -372,14 +272,14 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
         return super().set_params(**params)
 
     def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
-        modules = (module,)
+        modules: tuple[Any, ...] = (module,)
         if isinstance(module, nn.Module):
             modules = (type(module),)
         if isinstance(module, str):  # "auto"
             modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
-            known=BaseEstimator._get_param_names.__func__(type(self)),
+            known=inspect.signature(BinaryNetClassifier).parameters,
             parts={
                 "module": modules,
                 "criterion": (criterion,),
@@ -389,37 +289,12 @@ class BinaryNetClassifier(CallbackSupportMixin, LogitNet):
             knows_all_parts=type(self) is BinaryNetClassifier,
         )
 
-    def _validate_params(self):
-        super()._validate_params()
-        self._check_parameters()
-
     def _check_parameters(self) -> None:
-        self._check_threshold()
-        BaseEstimator._validate_params(self)
+        super()._check_parameters()
         self._refuse_unknown_names(
             self._params_of_parts(), self.module, self.criterion, self.optimizer
         )
         refuse_other_order(self.iterator_valid, self.get_params_for("iterator_valid"))
-
-    def _check_threshold(self) -> None:
-        threshold = self.threshold
-        is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-        if is_number and 0 <= float(threshold) <= 1:
-            return
-        fix = "pass its sigmoid: 1 / (1 + exp(-logit))"
-        if isinstance(threshold, Real) and np.isfinite(float(threshold)):
-            fix = f"pass its sigmoid, {expit(float(threshold)):.4g}"
-        raise ValueError(
-            f"threshold must be a probability in [0, 1], got {threshold!r}. If it is a "
-            f"logit, {fix}."
-        )
-
-    def __getstate__(self):
-        # A checkpoint that is written while training must not load as if training.
-        state = super().__getstate__()
-        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            state.pop(name, None)
-        return state
 
     # ---- training
 
@@ -466,7 +341,7 @@ dict of arrays, or torch Dataset
         with as_before_on_error(self, continues=not fresh):
             task.begin()
             self._train(
-                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, task=task
+                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, None, task
             )
             task.end()
         return self
@@ -497,7 +372,8 @@ dict of arrays, or torch Dataset
                 "partial_fit",
                 fresh,
                 n_epochs,
-                classes=classes,
+                classes,
+                None,
             )
         return self
 
@@ -513,17 +389,7 @@ dict of arrays, or torch Dataset
         return epochs
 
     def _train(
-        self,
-        X,
-        y,
-        sample_weight,
-        fit_params,
-        method,
-        fresh,
-        n_epochs,
-        *,
-        classes=None,
-        task=None,
+        self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
     ):
         self._check_parameters()
         require_device(self.device)
@@ -544,17 +410,17 @@ dict of arrays, or torch Dataset
 
         def train(checkpoints: Any = None) -> tuple[dict[str, Any], bool]:
             run.checkpoints = checkpoints
-            self._run_training(samples, fitted, run, fit_params, method)
-            return self._what_training_sets(), not run.was_interrupted
+            run_training(self, samples, fitted, run, fit_params, method)
+            return what_training_sets(self), not run.was_interrupted
 
         if self.memory is None or not fresh or samples.is_dataset:
             train()
             return
-        self._data = _describe(samples)
+        self._data = describe(samples)
         depends_on = self._depends_on(samples, run, fit_params)
-        self._take_over(load_or_train(self.memory, depends_on, train))
+        take_over(self, load_or_train(self.memory, depends_on, train))
         self._data = replace(
-            _describe(samples),
+            describe(samples),
             class_totals=self._data.class_totals,
             pos_weight=self._data.pos_weight,
             batch_prior=self._data.batch_prior,
@@ -577,311 +443,8 @@ dict of arrays, or torch Dataset
             "fit_params": sorted(fit_params.items()),
         }
 
-    def _run_training(self, samples, fitted, run, fit_params, method) -> None:
-        with seeded(run.seed, self._compute_device()), inside_training(self):
-            self._run = run
-            try:
-                if fitted is None:
-                    self._data = _describe(samples)
-                if run.is_fresh:
-                    self.initialized_ = False
-                    self.initialize()
-                require_takes(self._bare_module(), samples, self._fitted_shape())
-                run.train, run.valid = self._split(samples, method, fit_params)
-                self._data = settle(self, samples, fitted, method)
-                self._hand_pos_weight_over()
-                if fitted is None:
-                    self._prepare_module()
-                # skorch's fit is initialize and partial_fit.
-                super().partial_fit(
-                    samples.X, samples.target, _routing_method=method, **fit_params
-                )
-            except torch.OutOfMemoryError as error:
-                run.train = run.valid = None
-                give_memory_back(error)
-                raise
-            finally:
-                del self._run
-        self.callbacks_ = [pair for pair in self.callbacks_ if pair[0] != CHECKPOINTING]
-        # Layers are switched one by one: threads that predict must find it done.
-        self._set_training(False)
-
-    def _split(self, samples, method, fit_params) -> tuple[Any, Any]:
-        split_params = fit_params
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, method, **fit_params)
-            split_params = routed.get("splitter", {"split": {}})["split"]
-        dataset = self._dataset_of(samples, samples.target, samples.weight)
-        if isinstance(dataset, TensorRows):
-            train, valid = split_rows(
-                self.train_split,
-                dataset,
-                samples.target,
-                random_state=self._run.seed,
-                **split_params,
-            )
-        elif not self.train_split:
-            train, valid = dataset, None
-        else:
-            targets = () if samples.target is None else (samples.target,)
-            train, valid = self.train_split(dataset, *targets, **split_params)
-        if valid is None or resolve(valid)[0] is dataset:
-            return train, valid
-        return train, self._admit_held_out(valid)
-
-    def _admit_held_out(self, valid: Any) -> Any:
-        """Admit a Dataset of the user's that a split holds out, by the same labels."""
-        if is_in_memory(valid):
-            return valid
-        samples = admit(self, valid, fitted=self._data)
-        return self._dataset_of(samples, samples.target, samples.weight)
-
-    def _what_training_sets(self) -> dict[str, Any]:
-        others = _OF_THE_CALL | self.get_params(deep=False).keys()
-        state = {k: v for k, v in vars(self).items() if k not in others}
-        state["callbacks_"] = [
-            pair for pair in self.callbacks_ if pair[0] != CHECKPOINTING
-        ]
-        return state
-
-    def _take_over(self, state: dict[str, Any]) -> None:
-        """Set what training sets; the user's own callbacks stay the ones in use."""
-        own = dict(vars(self).get("callbacks_", []))
-        own |= dict(self._named_callbacks())
-        self.__dict__.update(state)
-        taken = []
-        for name, callback in self.callbacks_:
-            users = own.get(name)
-            if type(users) is type(callback) and users is not callback:
-                vars(users).update(vars(callback))
-                callback = users
-            taken.append((name, callback))
-        self.callbacks_ = taken
-
-    def _named_callbacks(self) -> list[tuple[str, Any]]:
-        if self.callbacks == "disable":
-            return []
-        return [
-            (name, callback)
-            for name, callback in self._uniquely_named_callbacks()
-            if not isinstance(callback, type) and callback is not None
-        ]
-
     def _module_for_data(self) -> Any:
         if not isinstance(self.module, str):
             return self.module
         shape = None if self._data is None else self._data.shape
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet
-
-    def _fitted_shape(self) -> tuple[int, ...] | None:
-        """Shape of the arrays of `fit`; a Dataset may hold samples of other axes."""
-        is_of_arrays = "n_features_in_" in vars(self) and self._data is not None
-        return self._data.shape if is_of_arrays else None
-
-    # ---- datasets
-
-    def _dataset_of(self, samples: Samples, target=None, weight=None) -> Any:
-        """Rows as tensors, or the user's own kind of dataset of them."""
-        if samples.is_dataset:
-            return samples.X
-        if self.dataset == "auto":
-            return TensorRows(
-                samples.X,
-                target,
-                weight,
-                device=self._compute_device(),
-                integers=self._dtype_of_integers(),
-            )
-        if weight is not None:
-            raise ValueError(
-                f"sample_weight needs dataset='auto', got dataset={self.dataset!r}."
-            )
-        return super().get_dataset(samples.X, target)
-
-    def _dtype_of_integers(self) -> torch.dtype:
-        takes_ids = self.initialized_ and takes_token_ids(self._bare_module())
-        return torch.int64 if takes_ids else torch.float32
-
-    def get_dataset(self, X, y=None):
-        """Make the dataset of samples to predict; see skorch.
-
-        Parameters
-        ----------
-        X : array-like, CSR matrix, dict of arrays or torch Dataset
-            The samples. Arrays are validated here.
-        y : array-like of shape (n_samples,), default=None
-            Targets 0 and 1.
-
-        Returns
-        -------
-        dataset : torch Dataset
-        """
-        if is_dataset(X) and is_in_memory(X):
-            return X
-        fitted = self._data
-        is_ours = isinstance(X, torch.Tensor) or is_dict(X)
-        if fitted is not None and is_ours and is_inside_training(self):
-            # Scores without caching read rows back that were admitted before.
-            fitted = replace(fitted, offset=None)
-        samples = admit_for_prediction(self, X, fitted)
-        if self.initialized_:
-            require_takes(self._bare_module(), samples, self._fitted_shape())
-        return self._dataset_of(samples, y)
-
-    # ---- prediction
-
-    def predict(self, X):
-        """Decide for each sample.
-
-        Parameters
-        ----------
-        X : as for `fit`
-            The samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The positive class where its probability is at least `threshold`.
-        """
-        self._check_threshold()
-        probability = self.predict_proba(X)
-        labels = self._seen_labels()
-        return labels.decode(probability[:, labels.positive_index] >= self.threshold)
-
-    def predict_proba(self, X):
-        """Probability of each class, referring to `prior`.
-
-        Parameters
-        ----------
-        X : as for `fit`
-            The samples.
-
-        Returns
-        -------
-        probability : ndarray of shape (n_samples, 2)
-            Columns in the order of ``classes_``.
-        """
-        self.check_is_fitted()
-        if self.prior is None and not self._outputs_are_logits():
-            columns = require_probabilities(super().predict_proba(X))
-            return self._in_class_order(columns)
-        return self._in_class_order(probability_columns(self._positive_logit(X)))
-
-    def predict_log_proba(self, X):
-        """Natural logarithm of `predict_proba`, without underflow.
-
-        Parameters
-        ----------
-        X : as for `fit`
-            The samples.
-
-        Returns
-        -------
-        log_probability : ndarray of shape (n_samples, 2)
-            Columns in the order of ``classes_``.
-        """
-        return self._in_class_order(log_probability_columns(self._positive_logit(X)))
-
-    def decision_function(self, X):
-        """Logit of the second column of `predict_proba`.
-
-        Parameters
-        ----------
-        X : as for `fit`
-            The samples.
-
-        Returns
-        -------
-        logit : ndarray of shape (n_samples,)
-            Positive where ``classes_[1]`` is the more probable class.
-        """
-        z = self._positive_logit(X)
-        return z if self._seen_labels().positive_index == 1 else -z
-
-    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
-        """Warn if most of these rows were trained on; displays ask for it."""
-        if self._data is None or self._data.seen_rows is None:
-            return
-        warn_if_trained_on(
-            self._data.seen_rows,
-            admit_for_prediction(self, X, self._data).X,
-            is_positive,
-            name=type(self).__name__,
-            stacklevel=stacklevel + 1,
-        )
-
-    def _in_class_order(self, columns):
-        """Reorder columns of the negative and the positive class."""
-        return columns if self._seen_labels().positive_index == 1 else columns[:, ::-1]
-
-    def _outputs_are_logits(self) -> bool:
-        return self.predict_nonlinearity == "auto" and self._takes_logits()
-
-    def _check_what_predictions_use(self) -> None:
-        # Checking all parameters takes as long as a small network.
-        self._check_threshold()
-        validate_parameter_constraints(
-            {"prior": self._parameter_constraints["prior"]},
-            {"prior": self.prior},
-            caller_name=type(self).__name__,
-        )
-
-    def _positive_logit(self, X):
-        self.check_is_fitted()
-        self._check_what_predictions_use()
-        if self._outputs_are_logits():
-            z = require_no_nan(self._outputs(X))
-            inverse_link = getattr(self._bare_criterion(), "inverse_link", None)
-            z = z if inverse_link is None else inverse_link(z)
-        else:
-            columns = require_probabilities(super().predict_proba(X))
-            z = logit(columns[:, 1].astype(np.float64))
-        return z + self._prior_shift()
-
-    def _outputs(self, X) -> NDArray[np.float64]:
-        # Not a list of tensors: small ones between large temporary ones leave holes in
-        # memory.
-        outputs = array("d")
-        try:
-            for output in self.forward_iter(X):
-                output = output[0] if isinstance(output, tuple) else output
-                outputs.frombytes(to_numpy(output).astype(np.float64).tobytes())
-        except torch.OutOfMemoryError as error:
-            give_memory_back(error)
-            raise
-        return np.frombuffer(outputs)
-
-    def _prior_shift(self) -> float:
-        if self.prior is None:
-            return 0.0
-        if self._data is None:
-            raise NotFittedError(
-                f"prior={self.prior!r} needs the share of positives in training, which "
-                "weights alone do not tell. Call fit or partial_fit; or leave prior at "
-                "None."
-            )
-        if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
-            raise ValueError(
-                "A numeric prior needs the share of positives in training, and both "
-                f"classes there, got train_prior_={self.train_prior_}. Go on training "
-                "until both have been seen; beside a Dataset pass y to fit."
-            )
-        return prior_shift(
-            self.prior,
-            pos_weight=self.pos_weight_,
-            train_prior=self.train_prior_,
-            batch_prior=self.batch_prior_,
-        )
-
-
-def _describe(samples: Samples) -> FittedData:
-    """Describe the first samples, for later calls and for predictions."""
-    X = samples.X
-    return FittedData(
-        samples.labels,
-        samples.shape,
-        samples.largest_id,
-        samples.offset,
-        inputs=tuple(X) if is_dict(X) else None,
-        seen_rows=SeenRows(X) if isinstance(X, np.ndarray) else None,
-    )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sklearn.ensemble import BaseEnsemble
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -40,13 +41,20 @@ def steps_before_innermost(estimator: Any) -> list[tuple[str, Any]]:
 
 def input_of_innermost(estimator: Any, X: Any) -> Any:
     """Transform samples as they are when they reach the innermost estimator."""
-    for layer in layers(estimator):
+    for layer in layers(estimator)[:-1]:
         for _, step in _transformers(layer):
             X = step.transform(X)
-        features = getattr(layer, "estimators_features_", None)
-        if features is not None:
-            X = _safe_indexing(X, features[0], axis=1)
+        if isinstance(layer, BaseEnsemble):
+            X = _input_of_first_member(layer, X)
     return X
+
+
+def _input_of_first_member(ensemble: Any, X: Any) -> Any:
+    """Select the columns that bagging drew; members are given arrays."""
+    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    if not hasattr(ensemble, "estimators_features_"):
+        return X
+    return _safe_indexing(X, ensemble.estimators_features_[0], axis=1)
 
 
 def chosen_positive_label(estimator: Any) -> Any:

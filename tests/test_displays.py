@@ -1,6 +1,7 @@
 """The pictures show the numbers, by scikit-learn's Display convention."""
 
 import sys
+import warnings
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -239,6 +240,25 @@ def test_codes_of_an_encoder_are_not_taken_for_labels(fraud, first):
     bagging = BaggingClassifier(a_net(pos_label=0), 2, random_state=0).fit(X, y)
     display = ThresholdDisplay.from_estimator(bagging, X_test, y_test)
     assert_fraud_is_drawn(display, bagging, X_test, labels_test)
+
+
+def test_the_innermost_estimator_is_asked_whether_it_was_trained_on_the_rows(fraud):
+    class Asked(LogisticRegression):
+        def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+            warnings.warn("asked", UserWarning, stacklevel=stacklevel)
+            self.asked_ = X, is_positive
+
+    X, labels, X_test, labels_test = fraud
+    pipeline = search(make_pipeline(StandardScaler(), Asked())).fit(X, labels)
+    with pytest.warns(UserWarning, match="asked") as record:
+        ThresholdDisplay.from_estimator(
+            pipeline, X_test, labels_test, pos_label="fraud"
+        )
+    assert [warning.filename for warning in record] == [__file__]
+    scaler, asked = pipeline.best_estimator_
+    rows, is_positive = asked.asked_
+    assert_allclose(rows, scaler.transform(X_test))
+    assert is_positive.tolist() == (labels_test == "fraud").tolist()
 
 
 def test_without_a_chosen_positive_class_the_frequent_one_is_warned_of(fraud):

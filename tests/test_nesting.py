@@ -1,6 +1,7 @@
 """One helper finds the estimator inside pipelines, searches and other wrappers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -150,12 +151,23 @@ def test_input_is_what_the_innermost_was_fitted_on(data, wrap):
     assert np.array_equal(input_of_innermost(estimator, X), seen[0])
 
 
-def test_input_has_the_columns_of_the_member(data):
+@pytest.mark.parametrize("freeze", [False, True])
+def test_input_has_the_columns_of_the_member(data, freeze):
     X, y = data
     bagging = BaggingClassifier(LogisticRegression(), 3, max_features=2).fit(X, y)
-    transformed = input_of_innermost(bagging, X)
     features = bagging.estimators_features_[0]
-    assert np.array_equal(transformed, X[:, features])
+    estimator = FrozenEstimator(bagging) if freeze else bagging
+    assert np.array_equal(input_of_innermost(estimator, X), X[:, features])
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_input_has_the_names_that_the_innermost_knows(data, wrap):
+    X, y = data
+    X = pd.DataFrame(X, columns=list("abcd"))
+    estimator = wrap(LogisticRegression()).fit(X, y)
+    if getattr(estimator, "refit", True):
+        # Unknown names, or none where there were some, are a warning.
+        innermost(estimator).predict(input_of_innermost(estimator, X))
 
 
 class PositiveIs(LogisticRegression):

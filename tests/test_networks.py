@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from skbin import ConvNet, DenseNet, TextConvNet
 from skbin.networks.columns import ColumnScale
-from skbin.networks.inputs import input_sizes
 from skbin.networks.layers import Dropout
+from skbin.training.module import input_sizes
 
 
 @pytest.mark.parametrize("length", [1, 2, 4, 7, 64])

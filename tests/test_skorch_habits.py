@@ -480,29 +480,28 @@ def test_training_may_be_looked_at_by_predictions_of_another_thread(rare):
     assert of_outside <= {"ham", "spam"}
 
 
-def test_classes_of_the_main_program_are_searched_by_several_processes(tmp_path):
+def test_classes_of_the_main_program_are_searched_by_several_processes():
     import subprocess
     import sys
 
-    script = tmp_path / "search.py"
-    script.write_text(
-        "import numpy as np\n"
-        "from sklearn.model_selection import GridSearchCV\n"
-        "from torch import nn\n"
-        "from skbin import BinaryNetClassifier\n"
-        "class Act(nn.ReLU):\n    pass\n"
-        "class Net(nn.Sequential):\n"
-        "    def __init__(self, act=nn.ReLU):\n"
-        "        super().__init__(nn.Linear(3, 4), act(), nn.Linear(4, 1))\n"
-        "if __name__ == '__main__':\n"
-        "    X = np.random.default_rng(0).normal(size=(40, 3))\n"
-        "    net = BinaryNetClassifier(Net, module__act=Act, max_epochs=1)\n"
-        "    search = GridSearchCV(net, {'lr': [0.1, 0.2]}, n_jobs=2, cv=2)\n"
-        "    print(search.fit(X, X[:, 0] > 0).best_score_ >= 0)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=True
-    )
+    # As in a notebook there is no file from which a process could import them.
+    program = """
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+from skbin import BinaryNetClassifier
+class Act(nn.ReLU):
+    pass
+class Net(nn.Sequential):
+    def __init__(self, act=nn.ReLU):
+        super().__init__(nn.Linear(3, 4), act(), nn.Linear(4, 1))
+X = np.random.default_rng(0).normal(size=(40, 3))
+net = BinaryNetClassifier(Net, module__act=Act, max_epochs=1)
+search = GridSearchCV(net, {'lr': [0.1, 0.2]}, n_jobs=2, cv=2).fit(X, X[:, 0] > 0)
+print(search.best_score_ >= 0)
+"""
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "True"
 
 
@@ -513,3 +512,12 @@ def test_searches_over_a_module_and_its_parameters_work(rare):
     ]
     search = GridSearchCV(quick(max_epochs=1), grid, cv=2, error_score="raise")
     assert len(search.fit(*rare).cv_results_["params"]) == 3
+
+
+def test_a_derived_class_may_hand_all_arguments_on(rare):
+    class Derived(BinaryNetClassifier):
+        def __init__(self, *args, lr=0.5, **kwargs):
+            super().__init__(*args, lr=lr, **kwargs)
+
+    net = Derived(DenseNet, max_epochs=1, module__dropout=0.2).fit(*rare)
+    assert net.optimizer_.param_groups[0]["lr"] == 0.5

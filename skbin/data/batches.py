@@ -86,10 +86,11 @@ class TensorBatches:
         batch = self.rows.batch(at_home)
         weight = self.rows.exact_weight
         merged = np.bincount(group, weights=None if weight is None else weight[index])
+        X, y = batch
         if (merged == merged[0]).all():
-            return Batch(*batch, None, batch.is_whole)
-        merged = torch.from_numpy(merged / merged.mean()).to(batch[1].device)
-        return Batch(*batch, merged.float(), batch.is_whole)
+            return Batch(X, y, None, batch.is_whole)
+        counts = torch.tensor(merged / merged.mean(), dtype=torch.float32)
+        return Batch(X, y, counts.to(y.device), batch.is_whole)
 
     def _part_of(self, order: torch.Tensor | None) -> torch.Tensor | None:
         if self.n_parts == 1:

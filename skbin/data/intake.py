@@ -430,7 +430,7 @@ def len_or_none(X: Any) -> int | None:
 
 def _shape_of_first(X: Any) -> tuple[int, ...] | None:
     if isinstance(X, (IterableDataset, SliceDataset)):
-        sample = X[0] if isinstance(X, SliceDataset) else None
+        sample: Any = X[0] if isinstance(X, SliceDataset) else None
     else:
         sample = X[0][0]
     return (1, *sample.shape) if hasattr(sample, "shape") else None

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.sizes import require_sizes
+from skbin.networks.layers import require_sizes
 
 _LIMIT = 3.0  # spreads
 _FARTHEST = 1e18  # spreads, of which the square is still a float32

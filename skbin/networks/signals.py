@@ -9,8 +9,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin.networks.columns import ChannelScale, embed_columns
-from skbin.networks.layers import Dropout, OutputLayers, Prepared
-from skbin.networks.sizes import filters_of_each_width, kernel_width, require_sizes
+from skbin.networks.layers import (
+    Dropout,
+    OutputLayers,
+    Prepared,
+    filters_of_each_width,
+    kernel_width,
+    require_sizes,
+)
 
 
 class ResidualBlocks(nn.Module):

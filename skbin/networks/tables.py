@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from skbin.networks.columns import embed_columns
-from skbin.networks.layers import Dropout, Prepared
-from skbin.networks.sizes import require_fractions, require_sizes
+from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
 
 
 class DenseNet(Prepared):

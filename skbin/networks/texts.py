@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.layers import Dropout, OutputLayers, Prepared
-from skbin.networks.sizes import (
+from skbin.networks.layers import (
+    Dropout,
+    OutputLayers,
+    Prepared,
     filters_of_each_width,
     require_fractions,
     require_sizes,

@@ -14,13 +14,10 @@ from skorch.dataset import unpack_data
 from skorch.history import History
 from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
-from skbin.data.balanced import BalancedBatches
-from skbin.data.batches import iterate_batches, load_batches
 from skbin.data.fitted import FittedData
-from skbin.data.rows import is_in_memory, resolve, some_rows, weights_of
-from skbin.networks.inputs import make_module
+from skbin.data.rows import some_rows
 from skbin.training.callbacks import (
     CosineDecay,
     EpochLoss,
@@ -30,12 +27,14 @@ from skbin.training.callbacks import (
     WeightedScoring,
     refuse_absent_monitors,
 )
+from skbin.training.iterators import make_iterator
 from skbin.training.loss import (
     applies_pos_weight,
     refuse_logits_under_bce,
     refuse_unusable_criterion,
     weighted_loss,
 )
+from skbin.training.module import make_module, tell_what_was_given
 from skbin.training.output import (
     as_float32,
     first_output,
@@ -44,18 +43,13 @@ from skbin.training.output import (
     single_output,
 )
 from skbin.training.parameters import ParameterNet
-from skbin.training.resuming import CHECKPOINTING, LeaveCheckpoints, resume
-from skbin.training.run import Run
+from skbin.training.run import CHECKPOINTING, Run
 from skbin.training.speed import can_be_fused, needs_no_closure, read_losses
+from skbin.training.state import LeaveCheckpoints, resume
 
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
 # computed alike, so its probability does not depend on which rows come with it.
 _ROW_BLOCK = 16
-# Batches of prediction that stay in the caches and still keep Python's share small.
-_EVALUATION_VALUES = 32_768
-_MOST_EVALUATION_ROWS = 1024
-_REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
-_NAMES_ROWS = ("sampler", "batch_sampler")
 
 
 class LogitNet(ParameterNet):
@@ -83,6 +77,13 @@ class LogitNet(ParameterNet):
         inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
+
+    def __getstate__(self):
+        # A checkpoint that is written while training must not load as if training.
+        state = super().__getstate__()
+        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            state.pop(name, None)
+        return state
 
     # ---- the parts
 
@@ -299,7 +300,8 @@ class LogitNet(ParameterNet):
         return {"is_whole": True} if is_whole and self._asks_whether_whole() else {}
 
     def _asks_whether_whole(self) -> bool:
-        return _takes_is_whole(type(self._bare_module()))
+        module_type: Any = type(self._bare_module())
+        return _takes_is_whole(module_type)
 
     def _abandon_training(self) -> None:
         """Let go of what a training that fails has taken from elsewhere."""
@@ -333,7 +335,7 @@ class LogitNet(ParameterNet):
         try:
             output = NeuralNet.infer(self, as_float32(x), **fit_params)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            _tell_what_was_given(error, x, fit_params)
+            tell_what_was_given(error, x, fit_params)
             raise
         if not isinstance(output, tuple):
             return self._to_single(output)
@@ -394,55 +396,9 @@ class LogitNet(ParameterNet):
             return output[:n_rows]
         return tuple(_cut(part, len(output[0]), n_rows) for part in output)
 
-    # ---- batches
-
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch."""
-        prefix = "iterator_train" if training else "iterator_valid"
-        iterator, kwargs = getattr(self, prefix), self.get_params_for(prefix)
-        if iterator == "auto":
-            iterator = iterate_batches
-        if training:
-            _refuse_row_numbers(kwargs, dataset)
-        else:
-            refuse_other_order(iterator, kwargs)
-        in_memory = is_in_memory(dataset)
-        if "batch_size" not in kwargs and "batch_sampler" not in kwargs:
-            kwargs["batch_size"] = self.batch_size
-            if not training and in_memory and iterator is iterate_batches:
-                kwargs["batch_size"] = self._evaluation_batch_size(dataset)
-        if kwargs.get("batch_size") == -1:
-            kwargs["batch_size"] = len(dataset)
-        if iterator not in (iterate_batches, DataLoader):
-            return self._other_iterator(iterator, dataset, kwargs, prefix)
-        if in_memory and kwargs.get("batch_size", 1) is None:
-            raise ValueError(
-                "batch_size=None is for a Dataset whose samples are batches, but X is "
-                "an array. Pass a number of rows, or -1 for all."
-            )
-        if training and iterator is iterate_batches and self._run is not None:
-            kwargs.setdefault("shuffle", True)
-        uses_loader = iterator is DataLoader or len(kwargs) > 2 or not in_memory
-        if uses_loader and not training:
-            # It draws a seed for its workers, and predictions draw no random numbers.
-            kwargs.setdefault("generator", torch.Generator())
-        make = load_batches if iterator is DataLoader else iterate_batches
-        return make(dataset, **kwargs)
-
-    def _other_iterator(self, iterator, dataset, kwargs, prefix):
-        is_balanced = _is_balanced(iterator)
-        if not is_balanced and weights_of(dataset) is not None:
-            raise ValueError(
-                f"sample_weight needs {prefix}='auto', DataLoader or BalancedBatches, "
-                f"which carry weights along with batches, got {iterator!r}."
-            )
-        return iterator(dataset, **kwargs)
-
-    def _evaluation_batch_size(self, dataset) -> int:
-        root, _ = resolve(dataset)
-        rows = _EVALUATION_VALUES // max(root.n_values, 1)
-        rows = min(_MOST_EVALUATION_ROWS, rows)
-        return max(self.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
+        return make_iterator(self, dataset, training=training)
 
 
 def _can_be_read_at_once(loss: torch.Tensor) -> bool:
@@ -457,12 +413,8 @@ def _listens(callback: Any, method_name: str) -> bool:
 
 
 @functools.cache
-def _takes_is_whole(module_type: type) -> bool:
+def _takes_is_whole(module_type: Any) -> bool:
     return "is_whole" in inspect.signature(module_type.forward).parameters
-
-
-def _is_balanced(iterator: Any) -> bool:
-    return isinstance(iterator, type) and issubclass(iterator, BalancedBatches)
 
 
 def _n_rows(X: Any) -> int:
@@ -493,55 +445,3 @@ def _tensors_of(output: Any) -> Any:
 def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
     is_by_row = output.dim() > 0 and len(output) == n_computed
     return output[:n_rows] if is_by_row else output
-
-
-def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
-    unknown = sorted(fit_params.keys() - {"is_whole"})
-    if unknown:
-        error.add_note(
-            f"What fit does not know is passed to the module: {unknown}. "
-            "Weights of rows are called sample_weight."
-        )
-    for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
-        if isinstance(part, torch.Tensor):
-            error.add_note(
-                f"The module was given {name} of shape {tuple(part.shape)}, rows "
-                f"first, of {part.dtype} on {part.device}."
-            )
-    if "more than 1 value per channel" in str(error):
-        error.add_note(
-            "Batch normalization needs two rows in each training step: pass more rows, "
-            "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
-            "DataLoader leaves out a last batch of one row."
-        )
-
-
-def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
-    """Refuse a sampler where rows have other numbers than the user's."""
-    named = [name for name in _NAMES_ROWS if kwargs.get(name) is not None]
-    root, index = resolve(dataset)
-    if not named or index is None:
-        return
-    raise ValueError(
-        f"iterator_train__{named[0]} names rows of X, but only {len(index)} of the "
-        f"{len(root)} rows are trained on, so that it would draw others: without "
-        "train_split and without rows of weight zero both have the same numbers. Hold "
-        "rows out with train_split=predefined_split(Dataset(X_valid, y_valid)); leave "
-        "out rows of weight zero before: X[weight > 0]."
-    )
-
-
-def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
-    """Refuse what would give predictions for other rows than were asked for."""
-    if _is_balanced(iterator):
-        raise ValueError(
-            "iterator_valid=BalancedBatches would predict and validate rows that a "
-            "sampler draws. Use iterator_train=BalancedBatches, and leave "
-            "iterator_valid at 'auto'."
-        )
-    wrong = [name for name in _REORDERS if kwargs.get(name)]
-    if wrong:
-        raise ValueError(
-            f"iterator_valid__{wrong[0]} would give predictions in another order than "
-            "X has, or of other rows. Leave it out."
-        )

@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+CHECKPOINTING = "checkpoints"  # name of the callback that leaves them
+
 # Of the thread that trains, and not of the net: other threads may predict meanwhile.
 _in_training: ContextVar[tuple[Any, ...]] = ContextVar("in_training", default=())
 

@@ -63,6 +63,11 @@ def _ours_for_skorchs():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _files_go_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def classifier_module():
     """skorch's, without the softmax at its end: two logits."""

@@ -21,6 +21,10 @@ from skbin import BinaryNetClassifier, DenseNet
 sys.modules.setdefault("flaky", SimpleNamespace(flaky=lambda **_: lambda test: test))
 
 
+def _without(name: str, callbacks: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [pair for pair in callbacks if pair[0] != name]
+
+
 class NeuralNetClassifier(BinaryNetClassifier):
     """Ours, with skorch's defaults where these differ on purpose."""
 
@@ -36,10 +40,7 @@ class NeuralNetClassifier(BinaryNetClassifier):
 
     @property
     def _default_callbacks(self):
-        ours_alone = {"valid_average_precision"}
-        return [
-            pair for pair in super()._default_callbacks if pair[0] not in ours_alone
-        ]
+        return _without("valid_average_precision", super()._default_callbacks)
 
 
 class NeuralNetRegressor(NeuralNetClassifier):
@@ -47,7 +48,7 @@ class NeuralNetRegressor(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
-        return [pair for pair in super()._default_callbacks if pair[0] != "valid_acc"]
+        return _without("valid_acc", super()._default_callbacks)
 
 
 SKORCHS = {cls.__name__: cls for cls in (NeuralNetClassifier, NeuralNetRegressor)}
@@ -68,6 +69,8 @@ class Classifier(BinaryNetClassifier):
     def coef_(self) -> NDArray[Any]:
         """All weights: equal where scikit-learn's tests compare two fits by theirs."""
         return parameters_to_vector(self.module_.parameters()).detach().numpy()
+
+    intercept_ = coef_
 
 
 SKLEARNS = {
@@ -115,6 +118,7 @@ def standing_in(stand_ins: dict[str, type], homes: tuple[str, ...]) -> Iterator[
 def _import_tests(
     name: str, stand_ins: dict[str, type], homes: tuple[str, ...]
 ) -> dict[str, Any]:
+    importlib.import_module(name)  # or what it imports would keep our classes
     spec = importlib.util.find_spec(name)
     assert spec is not None, name
     assert spec.loader is not None, name

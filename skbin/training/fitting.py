@@ -1,22 +1,118 @@
-"""What is counted in the rows that are trained on: `pos_weight` and the priors."""
+"""One training of a net: its parts, its rows, what is counted in them."""
 
 import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.utils.metadata_routing import process_routing
+from skorch import NeuralNet
 from torch.utils.data import SubsetRandomSampler, WeightedRandomSampler
 
 from skbin.data.fitted import FittedData
-from skbin.data.intake import Samples, count_classes
-from skbin.data.rows import resolve, targets_of, weights_of
+from skbin.data.intake import Samples, admit, count_classes, is_dict
+from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
+from skbin.data.seen import SeenRows
+from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.devices import give_memory_back
+from skbin.machine.randomness import seeded
 from skbin.training.loss import (
     pos_weight_in,
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
 )
+from skbin.training.module import require_takes
+from skbin.training.run import CHECKPOINTING, Run, inside_training
+
+
+def run_training(
+    net: Any,
+    samples: Samples,
+    fitted: FittedData | None,
+    run: Run,
+    fit_params: dict[str, Any],
+    method: str,
+) -> None:
+    """Train a net on its admitted samples; `fitted` is what it knew before."""
+    with seeded(run.seed, net._compute_device()), inside_training(net):
+        net._run = run
+        try:
+            if fitted is None:
+                net._data = describe(samples)
+            if run.is_fresh:
+                net.initialized_ = False
+                net.initialize()
+            require_takes(net._bare_module(), samples, net._fitted_shape())
+            run.train, run.valid = _split(net, samples, method, fit_params)
+            net._data = settle(net, samples, fitted, method)
+            net._hand_pos_weight_over()
+            if fitted is None:
+                net._prepare_module()
+            # skorch's fit is initialize and partial_fit.
+            NeuralNet.partial_fit(
+                net, samples.X, samples.target, _routing_method=method, **fit_params
+            )
+        except torch.OutOfMemoryError as error:
+            run.train = run.valid = None
+            give_memory_back(error)
+            raise
+        finally:
+            del net._run
+    net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] != CHECKPOINTING]
+    # Layers are switched one by one: threads that predict must find it done.
+    net._set_training(False)
+
+
+def _split(
+    net: Any, samples: Samples, method: str, fit_params: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Split the rows before callbacks see the net, since counts come from a part."""
+    split_params = fit_params
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(net, method, **fit_params)
+        split_params = routed.get("splitter", {"split": {}})["split"]
+    dataset = net._dataset_of(samples, samples.target, samples.weight)
+    if isinstance(dataset, TensorRows):
+        train, valid = split_rows(
+            net.train_split,
+            dataset,
+            samples.target,
+            random_state=net._run.seed,
+            **split_params,
+        )
+    elif not net.train_split:
+        train, valid = dataset, None
+    else:
+        targets = () if samples.target is None else (samples.target,)
+        train, valid = net.train_split(dataset, *targets, **split_params)
+    if valid is None or resolve(valid)[0] is dataset:
+        return train, valid
+    return train, _admit_held_out(net, valid)
+
+
+def _admit_held_out(net: Any, valid: Any) -> Any:
+    """Admit a Dataset of the user's that a split holds out, by the same labels."""
+    if is_in_memory(valid):
+        return valid
+    samples = admit(net, valid, fitted=net._data)
+    return net._dataset_of(samples, samples.target, samples.weight)
+
+
+def describe(samples: Samples) -> FittedData:
+    """Describe the first samples, for later calls and for predictions."""
+    X = samples.X
+    return FittedData(
+        samples.labels,
+        samples.shape,
+        samples.largest_id,
+        samples.offset,
+        inputs=tuple(X) if is_dict(X) else None,
+        seen_rows=SeenRows(X) if isinstance(X, np.ndarray) else None,
+    )
 
 
 def settle(
@@ -25,11 +121,11 @@ def settle(
     """Count the classes that are trained on; a first call settles `pos_weight`."""
     totals = _totals(net._run.train, samples)
     is_first = fitted is None
+    data: FittedData = net._data if fitted is None else fitted
     if is_first:
         _require_both_classes(totals, samples)
     elif method == "partial_fit":
-        totals = totals + fitted.totals
-    data = net._data if is_first else fitted
+        totals = totals + data.totals
     pos_weight = data.pos_weight
     batches = net.get_iterator(net._run.train, training=True)
     # A warm start settles it anew, partial_fit in its first call.
@@ -116,14 +212,14 @@ def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
         return batches.positive_share
     sampler = net.get_params_for("iterator_train").get("sampler")
     target = targets_of(train)
-    weight = weights_of(train)
-    weight = np.ones(len(train)) if weight is None and target is not None else weight
     if target is None or not isinstance(
         sampler, (WeightedRandomSampler, SubsetRandomSampler)
     ):
         return float(totals[1] / totals.sum())
     if isinstance(sampler, WeightedRandomSampler):
-        drawn = sampler.weights.numpy() * weight
+        drawn = sampler.weights.numpy()
     else:
-        drawn = np.bincount(sampler.indices, minlength=len(target)) * weight
+        drawn = np.bincount(sampler.indices, minlength=len(target))
+    weight = weights_of(train)
+    drawn = drawn if weight is None else drawn * weight
     return float(np.average(target, weights=drawn))

@@ -1,0 +1,102 @@
+"""Which iterator over batches a net uses, and what it must not be asked for."""
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from skbin.data.balanced import BalancedBatches
+from skbin.data.batches import iterate_batches, load_batches
+from skbin.data.rows import is_in_memory, resolve, weights_of
+
+# Batches of prediction that stay in the caches and still keep Python's share small.
+_EVALUATION_VALUES = 32_768
+_MOST_EVALUATION_ROWS = 1024
+_ROW_BLOCK = 16  # rows that the net computes at once, whatever comes with them
+_REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
+_NAMES_ROWS = ("sampler", "batch_sampler")
+
+
+def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
+    """Make the iterator over batches that the parameters of a net ask for."""
+    prefix = "iterator_train" if training else "iterator_valid"
+    iterator, kwargs = getattr(net, prefix), net.get_params_for(prefix)
+    if training:
+        _refuse_row_numbers(kwargs, dataset)
+    else:
+        refuse_other_order(iterator, kwargs)
+    if isinstance(iterator, str):  # "auto"
+        iterator = iterate_batches
+    in_memory = is_in_memory(dataset)
+    if "batch_size" not in kwargs and "batch_sampler" not in kwargs:
+        kwargs["batch_size"] = net.batch_size
+        if not training and in_memory and iterator is iterate_batches:
+            kwargs["batch_size"] = _evaluation_batch_size(net, dataset)
+    if kwargs.get("batch_size") == -1:
+        kwargs["batch_size"] = len(dataset)
+    if iterator not in (iterate_batches, DataLoader):
+        _refuse_lost_weights(iterator, dataset, prefix)
+        return iterator(dataset, **kwargs)
+    if in_memory and kwargs.get("batch_size", 1) is None:
+        raise ValueError(
+            "batch_size=None is for a Dataset whose samples are batches, but X is "
+            "an array. Pass a number of rows, or -1 for all."
+        )
+    if training and iterator is iterate_batches and net._run is not None:
+        kwargs.setdefault("shuffle", True)
+    uses_loader = iterator is DataLoader or len(kwargs) > 1 or not in_memory
+    if uses_loader and not training:
+        # It draws a seed for its workers, and predictions draw no random numbers.
+        kwargs.setdefault("generator", torch.Generator())
+    make = load_batches if iterator is DataLoader else iterate_batches
+    return make(dataset, **kwargs)
+
+
+def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:
+    if _is_balanced(iterator) or weights_of(dataset) is None:
+        return
+    raise ValueError(
+        f"sample_weight needs {prefix}='auto', DataLoader or BalancedBatches, which "
+        f"carry weights along with batches, got {iterator!r}."
+    )
+
+
+def _evaluation_batch_size(net: Any, dataset: Any) -> int:
+    root, _ = resolve(dataset)
+    rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(root.n_values, 1))
+    return max(net.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
+
+
+def _is_balanced(iterator: Any) -> bool:
+    return isinstance(iterator, type) and issubclass(iterator, BalancedBatches)
+
+
+def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
+    """Refuse a sampler where rows have other numbers than the user's."""
+    named = [name for name in _NAMES_ROWS if kwargs.get(name) is not None]
+    root, index = resolve(dataset)
+    if not named or index is None:
+        return
+    raise ValueError(
+        f"iterator_train__{named[0]} names rows of X, but only {len(index)} of the "
+        f"{len(root)} rows are trained on, so that it would draw others: without "
+        "train_split and without rows of weight zero both have the same numbers. Hold "
+        "rows out with train_split=predefined_split(Dataset(X_valid, y_valid)); leave "
+        "out rows of weight zero before: X[weight > 0]."
+    )
+
+
+def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
+    """Refuse what would give predictions for other rows than were asked for."""
+    if _is_balanced(iterator):
+        raise ValueError(
+            "iterator_valid=BalancedBatches would predict and validate rows that a "
+            "sampler draws. Use iterator_train=BalancedBatches, and leave "
+            "iterator_valid at 'auto'."
+        )
+    wrong = [name for name in _REORDERS if kwargs.get(name)]
+    if wrong:
+        raise ValueError(
+            f"iterator_valid__{wrong[0]} would give predictions in another order than "
+            "X has, or of other rows. Leave it out."
+        )

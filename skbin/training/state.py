@@ -1,0 +1,142 @@
+"""What a training leaves: kept, taken over, gone on from, or put back."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from skorch.callbacks import Callback
+
+from skbin.machine.randomness import RandomState
+from skbin.training.callbacks import EpochProgress
+from skbin.training.run import CHECKPOINTING, Run
+
+# What one call brings along, beside parameters: never kept as a result of training, or
+# a network that comes from memory would bring the labels and listeners of another call.
+_OF_THE_CALL = {
+    "_callback_fit_ctx",
+    "_metadata_request",
+    "_params_to_validate",
+    "_parent_callback_ctx",
+    "_part_params",
+    "_run",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "feature_names_in_",
+    "n_features_in_",
+}
+
+
+def what_training_sets(net: Any) -> dict[str, Any]:
+    """Collect the attributes that a training sets."""
+    others = _OF_THE_CALL | net.get_params(deep=False).keys()
+    state = {k: v for k, v in vars(net).items() if k not in others}
+    state["callbacks_"] = [pair for pair in net.callbacks_ if pair[0] != CHECKPOINTING]
+    return state
+
+
+def take_over(net: Any, state: dict[str, Any]) -> None:
+    """Set what training sets; the user's own callbacks stay the ones in use."""
+    own = dict(vars(net).get("callbacks_", []))
+    own |= dict(_named_callbacks(net))
+    net.__dict__.update(state)
+    taken = []
+    for name, callback in net.callbacks_:
+        users = own.get(name)
+        if type(users) is type(callback) and users is not callback:
+            vars(users).update(vars(callback))
+            callback = users
+        taken.append((name, callback))
+    net.callbacks_ = taken
+
+
+def _named_callbacks(net: Any) -> list[tuple[str, Any]]:
+    if net.callbacks == "disable":
+        return []
+    return [
+        (name, callback)
+        for name, callback in net._uniquely_named_callbacks()
+        if not isinstance(callback, type) and callback is not None
+    ]
+
+
+class LeaveCheckpoints(Callback):
+    """Offers the state between two epochs; the last of the callbacks."""
+
+    def __init__(self, checkpoints: Any) -> None:
+        self.checkpoints = checkpoints
+
+    def _get_param_names(self) -> list[str]:
+        return []
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Leave a checkpoint, if it is time to."""
+        self.checkpoints.offer(
+            lambda: {
+                "attributes": what_training_sets(net),
+                "random_state_before": self.checkpoints.random_state_before,
+                "random_state_between": RandomState(net._compute_device()),
+            }
+        )
+
+
+def resume(net: Any, run: Run) -> int:
+    """Take over what a killed training has left; return its number of epochs."""
+    checkpoints = run.checkpoints
+    if checkpoints.left is None:
+        checkpoints.random_state_before = RandomState(net._compute_device())
+        return 0
+    own = dict(net.callbacks_)
+    take_over(net, checkpoints.left["attributes"])
+    for name, callback in net.callbacks_:
+        if isinstance(callback, EpochProgress):
+            callback.go_on_with(own[name], n_epochs=len(net.history))
+    net.callbacks_.append((CHECKPOINTING, LeaveCheckpoints(checkpoints)))
+    # The iterators over batches are made as they were when the training began.
+    checkpoints.random_state_before = checkpoints.left["random_state_before"]
+    checkpoints.random_state_before.restore()
+    run.random_state_between = checkpoints.left["random_state_between"]
+    return len(net.history)
+
+
+@contextmanager
+def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
+    """Put a net's attributes back if the block raises anything at all.
+
+    Where training `continues`, it changes networks, optimizers and callbacks in place,
+    so their states are put back, too.
+    """
+    attributes = dict(vars(net))
+    states = _states_of(net) if continues else []
+    history = list(net.history_ or [])
+    callbacks = [
+        (callback, dict(vars(callback)))
+        for _, callback in attributes.get("callbacks_", [])
+        if hasattr(callback, "__dict__")
+    ]
+    try:
+        yield
+    except BaseException:
+        net._abandon_training()
+        vars(net).clear()
+        vars(net).update(attributes)
+        for part, state in states:
+            part.load_state_dict(state)
+        if net.history_ is not None:
+            net.history_[:] = history
+        if continues:
+            net._set_training(False)
+        for callback, state in callbacks:
+            vars(callback).clear()
+            vars(callback).update(state)
+        raise
+
+
+def _states_of(net: Any) -> list[tuple[Any, Any]]:
+    names = [*net._modules, *net._criteria, *net._optimizers]
+    parts: list[Any] = [getattr(net, f"{name}_", None) for name in names]
+    return [
+        (part, copy.deepcopy(part.state_dict()))
+        for part in parts
+        if hasattr(part, "load_state_dict")
+    ]

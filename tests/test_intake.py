@@ -1,0 +1,300 @@
+"""What people pass as X and y is read as they mean it, or refused with the fix."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.metrics import average_precision_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
+from skbin.data.offsets import learn_offset, to_float32
+from skbin.data.signals import pad_signals
+
+
+def quick(*args, **kwargs):
+    return BinaryNetClassifier(*args, **{"max_epochs": 3, "random_state": 0, **kwargs})
+
+
+# ---- the default network
+
+
+@pytest.mark.parametrize(
+    ("convert", "network"),
+    [
+        (lambda X: X, DenseNet),
+        (pd.DataFrame, DenseNet),
+        (sparse.csr_array, DenseNet),
+        (lambda X: X.reshape(-1, 2, 4), ConvNet),
+        (list, DenseNet),
+        (lambda X: [row.reshape(1, 8) for row in X], ConvNet),
+    ],
+)
+def test_the_default_network_fits_the_data(rare, convert, network):
+    X, y = rare
+    assert type(quick(max_epochs=1).fit(convert(X), y).module_) is network
+
+
+def test_a_wide_table_costs_the_default_network_no_more_than_the_dense_one():
+    X = sparse.random(60, 20_000, density=0.001, format="csr", random_state=0)
+    net = quick(max_epochs=1).fit(X, np.arange(60) % 2)
+    n_weights = sum(weights.numel() for weights in net.module_.parameters())
+    assert n_weights < 300 * 20_000
+
+
+# ---- memory that torch cannot wrap
+
+
+REARRANGED = {
+    "rows backwards": lambda X: X[::-1],
+    "columns backwards": lambda X: X[:, ::-1],
+    "frame backwards": lambda X: pd.DataFrame(X).iloc[::-1],
+    "every other": lambda X: X[::2],
+    "transposed": lambda X: np.asfortranarray(X),
+    "field": lambda X: _structured(X)["rows"],
+    "read-only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+    "other bytes": lambda X: X.astype(X.dtype.newbyteorder(">")),
+}
+
+
+def _structured(X):
+    made = np.zeros(len(X), dtype=[("id", "i1"), ("rows", X.dtype, X.shape[1])])
+    made["rows"] = X
+    return made
+
+
+@pytest.mark.parametrize("arrange", REARRANGED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint16])
+def test_memory_may_be_arranged_in_any_way(rare, arrange, dtype):
+    X = (10 * rare[0] + 100).astype(dtype)
+    given = REARRANGED[arrange](X)
+    y = rare[1][: len(given)]
+    net = quick().fit(given, y)
+    plain = np.array(given, dtype=dtype, order="C")
+    assert_array_equal(net.predict_proba(given), net.predict_proba(plain))
+    assert_array_equal(
+        net.predict_proba(plain), quick().fit(plain, y).predict_proba(plain)
+    )
+    one_row = np.ascontiguousarray(plain)[:1][::-1]
+    assert_array_equal(net.predict_proba(one_row), net.predict_proba(plain[:1]))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "int32", "uint8"])
+def test_torch_tensors_of_any_type_are_taken(rare, dtype):
+    X = torch.tensor(10 * rare[0] + 100).to(getattr(torch, dtype))
+    y = torch.tensor(rare[1])
+    net = quick().fit(X, y)
+    expected = quick().fit(X.float().numpy(), rare[1])
+    assert_array_equal(net.predict_proba(X), expected.predict_proba(X.float().numpy()))
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.uint16, np.uint32, np.int8, np.int16, np.int32, np.int64]
+)
+def test_integers_of_any_width_are_token_ids(dtype):
+    X = np.random.default_rng(0).integers(0, 50, size=(60, 6))
+    y = np.arange(60) % 2
+    net = quick(TextConvNet).fit(X.astype(dtype), y)
+    expected = quick(TextConvNet).fit(X, y)
+    assert_array_equal(net.predict_proba(X.astype(dtype)), expected.predict_proba(X))
+
+
+def test_zero_and_minus_zero_are_equal_data(rare):
+    X, y = np.abs(np.round(rare[0])), rare[1]
+    minus = np.where(X == 0, -0.0, X)
+    assert np.signbit(minus).any()
+    for size in (300, 64):
+        plain = quick(batch_size=size).fit(X, y).predict_proba(X)
+        assert_array_equal(quick(batch_size=size).fit(minus, y).predict_proba(X), plain)
+
+
+# ---- numbers far from zero
+
+
+FAR = {
+    "ids": 4e9,
+    "milliseconds": 1_700_000_000_000.0,
+    "metres": 5_400_000.0,
+    "negative": -4e9,
+}
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize(
+    ("module", "dtype"),
+    [
+        (DenseNet, np.float64),
+        (DenseNet, np.int64),
+        (partial(nn.Linear, 8, 1), np.float64),
+    ],
+)
+def test_numbers_far_from_zero_lose_nothing(rare, far, module, dtype):
+    near = np.round(10 * rare[0])
+    X, y = (FAR[far] + near).astype(dtype), rare[1]
+    net = quick(module, max_epochs=30, lr=0.01).fit(X, y)
+    found = average_precision_score(y, net.predict_proba(X)[:, 1])
+    scaled = make_pipeline(StandardScaler(), quick(module, max_epochs=30, lr=0.01))
+    expected = average_precision_score(y, scaled.fit(X, y).predict_proba(X)[:, 1])
+    assert found > expected - 0.05
+
+
+def test_far_columns_and_near_ones_are_told_apart_and_frames_too(rare):
+    X = rare[0].copy()
+    X[:, 3] = 1e12 + np.round(1000 * X[:, 3])
+    frame = pd.DataFrame(X).astype({3: np.int64})
+    net = quick(max_epochs=30).fit(frame, rare[1])
+    assert_allclose(net.predict_proba(X), net.predict_proba(frame), rtol=1e-6)
+    near = rare[0].copy()
+    near[:, 3] = np.round(1000 * near[:, 3])
+    expected = quick(max_epochs=30).fit(near, rare[1]).predict_proba(near)
+    assert_allclose(net.predict_proba(X).mean(axis=0), expected.mean(axis=0), atol=0.02)
+
+
+def test_a_far_channel_of_signals_loses_nothing():
+    rng = np.random.default_rng(0)
+    signals, y = rng.normal(size=(60, 2, 20)), np.arange(60) % 2
+    far = signals + np.array([[1e9], [0.0]])
+    net = quick().fit(far, y)
+    assert_allclose(
+        net.predict_proba(far),
+        quick().fit(signals, y).predict_proba(signals),
+        atol=1e-3,
+    )
+
+
+@given(
+    rows=hnp.arrays(np.float64, (30, 2), elements=st.integers(-1000, 1000)),
+    center=st.sampled_from([0.0, 1.0, 1e5, 1e8, 1e12, -1e15]),
+)
+def test_different_rows_stay_different_in_float32(rows, center):
+    X = center + rows
+    cast = to_float32(X, learn_offset(X))
+    for column, given_column in zip(cast.T, X.T, strict=True):
+        low, high = np.quantile(given_column, [0.25, 0.75])
+        if high > low:
+            kept = len(np.unique(column)) / len(np.unique(given_column))
+            assert kept > 0.9
+
+
+@given(hnp.arrays(np.float64, (20, 3), elements=st.floats(-1e3, 1e3)))
+def test_columns_that_float32_holds_are_left_as_they_are(X):
+    X = np.where(np.abs(X) < 1, 0, X)
+    X[:10] = np.arange(30).reshape(10, 3) * 97 % 11
+    assert learn_offset(X) is None
+
+
+# ---- signals
+
+
+def test_a_list_of_frames_is_read_as_time_by_channels():
+    rng = np.random.default_rng(0)
+    signals = rng.normal(size=(40, 2, 15))
+    frames = [pd.DataFrame(signal.T, columns=["a", "b"]) for signal in signals]
+    assert_array_equal(pad_signals(frames), signals)
+    shorter = [frame.iloc[: 10 + i % 5] for i, frame in enumerate(frames)]
+    padded = pad_signals(shorter)
+    assert padded.shape == (40, 2, 14)
+    assert_array_equal(padded[0, :, :10], signals[0, :, :10])
+    assert np.isnan(padded[0, :, 10:]).all()
+
+
+SERIES = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: s,
+        lambda s: [np.array(x) for x in s],
+        lambda s: [torch.tensor(x) for x in s],
+        lambda s: pd.Series([np.array(x) for x in s]),
+        lambda s: [pd.Series(x) for x in s],
+        lambda s: tuple(map(tuple, s)),
+    ],
+)
+def test_series_of_unequal_length_are_signals_of_one_channel(make):
+    expected = [[[1, 2, 3]], [[4, np.nan, np.nan]], [[5, 6, np.nan]]]
+    assert_array_equal(pad_signals(make(SERIES)), expected)
+
+
+def test_nested_lists_of_unequal_signals_are_read():
+    signals = [[[1.0, 2.0], [3.0, 4.0]], [[5.0], [6.0]]]
+    padded = pad_signals(signals)
+    assert_array_equal(padded, [[[1, 2], [3, 4]], [[5, np.nan], [6, np.nan]]])
+
+
+def test_channels_of_one_signal_that_differ_in_length_are_refused():
+    with pytest.raises(ValueError, match=re.escape("of X[0] differ in length")):
+        pad_signals([[[1.0, 2.0], [3.0]], [[5.0], [6.0]]])
+
+
+def test_vectors_of_one_length_are_rows(rare):
+    X, y = rare
+    series = pd.Series(list(X))
+    net = quick().fit(series, y)
+    assert_array_equal(net.predict_proba(series), quick().fit(X, y).predict_proba(X))
+
+
+def test_a_column_of_vectors_is_refused_with_the_fix(rare):
+    frame = pd.DataFrame({"vector": list(rare[0])})
+    with pytest.raises(ValueError, match=re.escape("np.stack(X['vector'])")):
+        quick().fit(frame, rare[1])
+
+
+# ---- what cannot be read
+
+
+def test_columns_without_numbers_are_named(rare):
+    X, y = rare
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    frame["d"] = np.where(y == 1, "m129", "m2")
+    frame["e"] = pd.Categorical(frame["d"])
+    frame["f"] = pd.Timestamp("2026-01-01")
+    with pytest.raises(ValueError, match=re.escape("in the columns ['d', 'e', 'f']")):
+        quick().fit(frame, y)
+
+
+def test_columns_of_numbers_in_objects_are_numbers(rare):
+    X, y = rare
+    frame = pd.DataFrame(X).astype({0: object, 1: "Float64"})
+    assert_array_equal(
+        quick().fit(frame, y).predict_proba(frame), quick().fit(X, y).predict_proba(X)
+    )
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array([0, 1] * 150, dtype=object), "y.astype(int)"),
+        (np.array([0, 1] * 149 + [0, None], dtype=object), "the first is y[299]"),
+        (np.array(["a", "b"] * 149 + ["a", np.nan], dtype=object), "contains NaN"),
+        (np.array(["a", 1] * 150, dtype=object), "holds int, str"),
+    ],
+)
+def test_labels_in_objects_are_refused_with_the_fix(rare, y, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        quick().fit(rare[0], y)
+
+
+def test_sparse_data_of_one_axis_are_refused_with_the_fix():
+    X = sparse.coo_array(np.arange(4.0))
+    with pytest.raises(ValueError, match=re.escape("X.reshape(-1, 1)")):
+        quick().fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("label", ["fraud", "ok", 7])
+def test_a_positive_label_that_was_numbered_before_is_explained(rare, label):
+    with pytest.raises(
+        ValueError, match=re.escape(f"y = (y == {label!r}).astype(int)")
+    ):
+        quick(pos_label=label).fit(*rare)
