@@ -23,7 +23,7 @@ from skbin.export.fitted import require_shape_for_weights, set_fitted
 from skbin.export.format_2 import in_format_3
 from skbin.export.names import NETWORKS, find_class
 from skbin.machine.randomness import seeded
-from skbin.networks.inputs import make_module
+from skbin.training.module import make_module
 
 _COMPILED = "_orig_mod."
 # A module for each: no more than there are weights, or a small file takes much memory.
