@@ -208,6 +208,27 @@ def test_parameters_that_are_tensors_come_back_as_tensors(rare, path, dtype):
     again.partial_fit(*rare)
 
 
+class Tied(nn.Module):
+    """A network of which two weights are one, and one lies across the memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.second.weight = self.first.weight
+        self.last = nn.Linear(8, 1)
+        self.last.weight = nn.Parameter(torch.randn(8, 2).T[:1])
+
+    def forward(self, X):
+        return self.last(self.second(self.first(X).relu()))
+
+
+def test_weights_that_share_memory_are_kept(rare, path):
+    net = fitted(rare, Tied)
+    save(net, path)
+    again = load(path, trusted=[Tied])
+    assert_array_equal(again.predict_proba(rare[0]), net.predict_proba(rare[0]))
+
+
 @pytest.mark.parametrize("array", [np.arange(3.0)[::-1], np.arange(3, dtype=">f4")])
 def test_arrays_of_any_order_are_kept(rare, path, array):
     net = fitted(rare).set_params(module__pretrained=array)
