@@ -82,6 +82,8 @@ class LogitNet(ParameterNet):
 
     def initialize_callbacks(self):
         """Make the callbacks; with `memory` a last one leaves checkpoints."""
+        if self._run is not None and self._run.train is not None:
+            return self  # new ones would not know of the training that goes on
         super().initialize_callbacks()
         if self._run is not None and self._run.checkpoints is not None:
             self.callbacks_.append(
