@@ -116,7 +116,10 @@ class LogitNet(ParameterNet):
         return self
 
     def _bare_criterion(self) -> Any:
-        return getattr(self.criterion_, "_orig_mod", self.criterion_)
+        criterion = vars(self).get("criterion_")
+        if criterion is None and self._criteria:  # of a subclass, by another name
+            criterion = getattr(self, f"{self._criteria[0]}_")
+        return getattr(criterion, "_orig_mod", criterion)
 
     def _takes_logits(self) -> bool:
         return not isinstance(self._bare_criterion(), nn.BCELoss)
