@@ -121,6 +121,13 @@ class LogitNet(ParameterNet):
             criterion = getattr(self, f"{self._criteria[0]}_")
         return getattr(criterion, "_orig_mod", criterion)
 
+    def trim_for_prediction(self):
+        """Drop what only training needs; not the loss, which tells what outputs are."""
+        criterion = vars(self).get("criterion_")
+        super().trim_for_prediction()
+        if criterion is not None:
+            self.criterion_ = criterion
+
     def _takes_logits(self) -> bool:
         return not isinstance(self._bare_criterion(), nn.BCELoss)
 
