@@ -89,6 +89,8 @@ class LogitNet(ParameterNet):
 
     def initialize_callbacks(self):
         """Make the callbacks; with `memory` a last one leaves checkpoints."""
+        if self._run is not None and self._run.train is not None:
+            return self  # new ones would not know of the training that goes on
         super().initialize_callbacks()
         if self._run is not None and self._run.checkpoints is not None:
             self.callbacks_.append(
@@ -121,7 +123,17 @@ class LogitNet(ParameterNet):
         return self
 
     def _bare_criterion(self) -> Any:
-        return getattr(self.criterion_, "_orig_mod", self.criterion_)
+        criterion = vars(self).get("criterion_")
+        if criterion is None and self._criteria:  # of a subclass, by another name
+            criterion = getattr(self, f"{self._criteria[0]}_")
+        return getattr(criterion, "_orig_mod", criterion)
+
+    def trim_for_prediction(self):
+        """Drop what only training needs; not the loss, which tells what outputs are."""
+        criterion = vars(self).get("criterion_")
+        super().trim_for_prediction()
+        if criterion is not None:
+            self.criterion_ = criterion
 
     def _takes_logits(self) -> bool:
         return not isinstance(self._bare_criterion(), nn.BCELoss)

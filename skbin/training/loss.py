@@ -27,7 +27,9 @@ def refuse_unusable_criterion(
             "[w0, w1] are pos_weight=w1 / w0."
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
-    if weight is not None and torch.as_tensor(weight).numel() == 2:
+    # Somebody's own loss may call anything its weight.
+    is_array = isinstance(weight, (torch.Tensor, np.ndarray, list, tuple))
+    if is_array and torch.as_tensor(weight).numel() == 2:
         negative, positive = torch.as_tensor(weight).flatten().tolist()
         raise ValueError(
             f"criterion__weight={weight!r} looks like two class weights, but a loss of "

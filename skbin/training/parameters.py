@@ -85,8 +85,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
 
     def __init__(self, module: Any, *, device: Any, **kwargs: Any) -> None:
         super().__init__(module, device=device, **kwargs)
-        for name in [name for name in self.__dict__ if is_of_a_part(name)]:
-            setattr(self, name, self.__dict__.pop(name))
+        self._gather_params_of_parts()
 
     def __setattr__(self, name, value):
         if is_of_a_part(name):
@@ -123,6 +122,11 @@ class ParameterNet(NeuralNetBinaryClassifier):
 
     def _check_parameters(self) -> None:
         BaseEstimator._validate_params(self)
+
+    def _gather_params_of_parts(self) -> None:
+        """Put those together that skorch has written among the other attributes."""
+        for name in [name for name in self.__dict__ if is_of_a_part(name)]:
+            setattr(self, name, self.__dict__.pop(name))
 
     def _params_of_parts(self) -> dict[str, Any]:
         return self.__dict__.get("_part_params", {})
@@ -161,9 +165,10 @@ class ParameterNet(NeuralNetBinaryClassifier):
         """Set parameters; nothing is trained again.
 
         Those of the optimizer act at once, so that `partial_fit` goes on with them.
-        All others that training depends on act from the next `fit` on, but from a
-        callback at once, as in skorch. (Outside of training, a plain skorch net would
-        draw new weights when a parameter of its module is set.)
+        All others that training depends on act from the next `fit` on. As in skorch
+        they act at once from a callback, and on a net that was only initialized: parts
+        are made anew, a module with new weights. (A plain skorch net does that to a
+        trained one, too.)
 
         Parameters
         ----------
@@ -174,8 +179,10 @@ class ParameterNet(NeuralNetBinaryClassifier):
         -------
         self : BinaryNetClassifier
         """
-        if vars(self).get("_run") is not None:
-            return super().set_params(**params)
+        if self._acts_at_once():
+            super().set_params(**params)
+            self._gather_params_of_parts()
+            # It does not keep those of the optimizer for the next fit: that is below.
         groups = set()
         if self.initialized_:
             virtual = {k: v for k, v in params.items() if self._is_virtual_param(k)}
@@ -189,6 +196,11 @@ class ParameterNet(NeuralNetBinaryClassifier):
             if name not in groups:
                 setattr(self, name, value)
         return self
+
+    def _acts_at_once(self) -> bool:
+        in_training = vars(self).get("_run") is not None
+        is_fitted = getattr(self, "_data", None) is not None
+        return in_training or (self.initialized_ and not is_fitted)
 
     def __getstate__(self):
         state = super().__getstate__()

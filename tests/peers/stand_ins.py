@@ -21,8 +21,10 @@ from skbin import BinaryNetClassifier, DenseNet
 sys.modules.setdefault("flaky", SimpleNamespace(flaky=lambda **_: lambda test: test))
 
 
-def _without(name: str, callbacks: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    return [pair for pair in callbacks if pair[0] != name]
+def _without(
+    names: set[str], callbacks: list[tuple[str, Any]]
+) -> list[tuple[str, Any]]:
+    return [pair for pair in callbacks if pair[0] not in names]
 
 
 class NeuralNetClassifier(BinaryNetClassifier):
@@ -40,7 +42,8 @@ class NeuralNetClassifier(BinaryNetClassifier):
 
     @property
     def _default_callbacks(self):
-        return _without("valid_average_precision", super()._default_callbacks)
+        ours = {"valid_average_precision", "cosine_decay"}
+        return _without(ours, super()._default_callbacks)
 
 
 class NeuralNetRegressor(NeuralNetClassifier):
@@ -48,7 +51,7 @@ class NeuralNetRegressor(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
-        return _without("valid_acc", super()._default_callbacks)
+        return _without({"valid_acc"}, super()._default_callbacks)
 
 
 SKORCHS = {cls.__name__: cls for cls in (NeuralNetClassifier, NeuralNetRegressor)}
