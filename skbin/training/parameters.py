@@ -159,7 +159,8 @@ class ParameterNet(NeuralNetBinaryClassifier):
         """
         params = super().get_params(deep=deep, **kwargs)
         params["device"] = self.__dict__["device"]
-        return params
+        # skorch gives the defaults of its callbacks where others were set.
+        return params | self._params_of_parts()
 
     def set_params(self, **params):
         """Set parameters; nothing is trained again.
