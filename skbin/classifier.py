@@ -112,9 +112,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without touching global generators.
-        With an int two fits on a CPU give the same weights to the bit, if torch may use
-        the same number of threads for both; fits in threads take turns for it. None:
-        torch's generator is used as it stands.
+        With an int two fits on a CPU give identical weights, if torch may use the same
+        number of threads for both. None: torch's generator is used as it stands.
     **kwargs : dict
         Parameters of the parts, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
@@ -159,8 +158,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     as it was before the call. One object is not meant to be fitted in one thread while
     another predicts with it.
 
-    Columns of numbers far from zero, such as times in milliseconds, are brought near it
-    in double precision before they become float32: their median is subtracted.
+    From columns of numbers far from zero, such as times in milliseconds, the median is
+    subtracted in double precision before they become float32.
 
     Fits with `random_state` or `memory` in several threads of one process take turns,
     because torch has one generator for all of them. A callback may fit another network,
@@ -173,8 +172,10 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     not repeated. A training that was killed or interrupted goes on after the last epoch
     that it left in the folder, with exactly the result of an undisturbed one; saving
     takes at most 5 % of the training time, except for the first save. The folder holds
-    pickles: whoever can write there can run code here. `partial_fit`, warm starts and
-    torch Datasets always train.
+    pickles: whoever can write there can run code here. It does not see code that is
+    found by a string, files and environment variables that code reads, or changes made
+    at run time to libraries: clear it after such a change. `partial_fit`, warm starts
+    and torch Datasets always train.
 
     References
     ----------

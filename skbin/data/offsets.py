@@ -18,8 +18,8 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
 
     Examples
     --------
-    >>> learn_offset(np.array([[1.0, 4e9], [2.0, 4e9 + 1], [3.0, 4e9 + 2]]))
-    array([0.000000000e+00, 4.000000001e+09])
+    >>> learn_offset(np.array([[1.0, 4e9 + 8], [2.0, 4e9 + 9], [3.0, 4e9 + 10]])) - 4e9
+    array([-4.e+09,  9.e+00])
     """
     if X.dtype.kind not in "iuf" or X.dtype.itemsize < 4 or X.dtype == np.float32:
         return None
