@@ -36,9 +36,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
     classifier. The network ends in one logit and is trained with
-    ``BCEWithLogitsLoss(pos_weight=...)``. Labels of any type, DataFrames and sparse
-    matrices become float32 tensors once, and batches are sliced from tensors that live
-    on the device. `predict` returns the positive class where its probability is at
+    ``BCEWithLogitsLoss(pos_weight=...)``. Data become float32 tensors once, and batches
+    are sliced from tensors that live on the device. `predict` returns the positive class where its probability is at
     least `threshold`, which can be changed and tuned without training again.
 
     Parameters
@@ -111,9 +110,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
-        Seeds weights, shuffling and dropout without touching global generators.
-        With an int two fits on a CPU give identical weights, if torch may use the same
-        number of threads for both. None: torch's generator is used as it stands.
+        Seeds weights, shuffling and dropout without touching global generators. With an
+        int two fits on a CPU with as many threads give identical weights. None: torch's
+        generator is used as it stands.
     **kwargs : dict
         Parameters of the parts, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
