@@ -36,8 +36,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
     classifier. The network ends in one logit and is trained with
-    ``BCEWithLogitsLoss(pos_weight=...)``. Data become float32 tensors once, and batches
-    are sliced from tensors that live on the device. `predict` returns the positive class where its probability is at
+    ``BCEWithLogitsLoss(pos_weight=...)``; its batches are sliced from tensors that live
+    on the device. `predict` returns the positive class where its probability is at
     least `threshold`, which can be changed and tuned without training again.
 
     Parameters

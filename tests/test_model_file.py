@@ -428,3 +428,18 @@ def test_a_missing_package_is_named_with_its_extra(rare, path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     with pytest.raises(ImportError, match=r'pip install "skbin\[files\]"'):
         save(net, path)
+
+
+def test_numbers_far_from_zero_in_a_dict_come_back(rare, tmp_path):
+    X, y = rare
+    data = {"input": 1e12 + np.round(1000 * X)}
+    module = partial(torch.nn.Linear, 8, 1)
+    net = BinaryNetClassifier(module, max_epochs=2, random_state=0).fit(data, y)
+    save(
+        net.set_params(
+            module=torch.nn.Linear, module__in_features=8, module__out_features=1
+        ),
+        tmp_path / "net",
+    )
+    again = load(tmp_path / "net", trusted=[torch.nn.Linear])
+    assert_array_equal(again.predict_proba(data), net.predict_proba(data))

@@ -31,7 +31,7 @@ def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
         "positive_index": int(data.labels.positive_index),
         "shape": None if data.shape is None else list(data.shape),
         "largest_id": data.largest_id,
-        "offset": None if data.offset is None else np.asarray(data.offset).tolist(),
+        "offset": _plain(data.offset),
         "inputs": None if data.inputs is None else list(data.inputs),
         "class_totals": [float(total) for total in data.class_totals],
         "pos_weight": float(data.pos_weight),
@@ -54,7 +54,7 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
         labels=_labels_from(described["classes"], described["positive_index"]),
         shape=shape,
         largest_id=largest_id,
-        offset=_offset_from(described["offset"], shape),
+        offset=_offset_from(described["offset"], shape, inputs),
         inputs=None if inputs is None else tuple(inputs),
         class_totals=totals,
         pos_weight=_weight_from(described["pos_weight"]),
@@ -93,9 +93,27 @@ def _shape_from(shape: Any) -> tuple[int, ...] | None:
     return tuple(shape)
 
 
-def _offset_from(offset: Any, shape: tuple[int, ...] | None) -> Any:
+def _plain(offset: Any) -> Any:
+    """Turn arrays into lists, those of a dict of inputs too."""
+    if isinstance(offset, dict):
+        return {name: _plain(part) for name, part in offset.items()}
+    return None if offset is None else np.asarray(offset).tolist()
+
+
+def _offset_from(
+    offset: Any, shape: tuple[int, ...] | None, inputs: list[str] | None
+) -> Any:
     if offset is None:
         return None
+    if isinstance(offset, dict):
+        require(inputs == list(offset), f"offsets of the inputs {inputs}", offset)
+        arrays = {
+            name: None if part is None else np.array(part, dtype=np.float64)
+            for name, part in offset.items()
+        }
+        are_finite = all(np.isfinite(a).all() for a in arrays.values() if a is not None)
+        require(are_finite, "offsets to be finite numbers", offset)
+        return arrays
     # One for each column, or for each channel of signals.
     wanted = shape and (shape[1:2] if len(shape) == 2 else (shape[1], 1))
     array = np.array(offset, dtype=np.float64)
