@@ -33,7 +33,8 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=not_run)
     items[:] = [item for item in items if item not in not_run]
     for item in items:
-        if inspect.getmodule(item.obj).__name__.startswith(PEERS):
+        module = inspect.getmodule(getattr(item, "obj", None))
+        if module is not None and module.__name__.startswith(PEERS):
             item.add_marker(pytest.mark.filterwarnings("default"))
         if reason_for(item, DIFFERENT):
             item.obj = that_it_differs(item.obj)
