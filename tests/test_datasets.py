@@ -17,6 +17,7 @@ from skorch.helper import SliceDataset, predefined_split
 from torch import nn
 from torch.utils.data import (
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
@@ -361,3 +362,46 @@ def test_early_stopping_keeps_the_best_epoch_of_labels_that_sort_the_other_way(r
         callbacks=[EarlyStopping(patience=3, load_best=True)],
     ).fit(X[:200], 1 - y[:200])
     assert len(net.history) > 10
+
+
+class Wrapped(Dataset):
+    """A user's own view of rows."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __len__(self):
+        return len(self.base)
+
+    def __getitem__(self, i):
+        return self.base[i]
+
+
+def hold_out_wrapped(wrap):
+    def split(dataset, y=None, **kwargs):
+        first, last = Subset(dataset, range(200)), Subset(dataset, range(200, 300))
+        return first, wrap(last)
+
+    return split
+
+
+@pytest.mark.parametrize("wrap", [Wrapped, lambda rows: ConcatDataset([rows])])
+def test_rows_in_a_wrapper_of_the_users_are_not_encoded_twice(rare, wrap):
+    X, y = rare
+    settings = {"pos_label": 0}
+    net = quick(train_split=hold_out_wrapped(wrap), **settings).fit(X, 1 - y)
+    plain = quick(train_split=hold_out_wrapped(lambda s: s), **settings).fit(X, 1 - y)
+    assert net.history[-1, "valid_loss"] == pytest.approx(
+        plain.history[-1, "valid_loss"], rel=1e-4
+    )
+    with pytest.raises(ValueError, match="hides their sample_weight"):
+        quick(train_split=hold_out_wrapped(wrap)).fit(
+            X, y, sample_weight=np.linspace(1, 2, 300)
+        )
+
+
+@pytest.mark.parametrize("name", ["sampler", "batch_sampler", "collate_fn"])
+def test_none_for_a_parameter_of_a_loader_is_as_if_it_were_not_given(rare, name):
+    X, y = rare
+    net = quick(**{f"iterator_train__{name}": None}).fit(X, y)
+    assert_array_equal(net.predict_proba(X), quick().fit(X, y).predict_proba(X))

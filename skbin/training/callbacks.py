@@ -1,6 +1,7 @@
 """What happens at a time in training: schedule, scores, bar, scikit-learn's tasks."""
 
 import copy
+import inspect
 import math
 import sys
 from typing import Any
@@ -112,6 +113,8 @@ class WeightedScoring(EpochScoring):
         if self._weight is None:
             return super()._scoring(net, X_test, y_test)
         scorer = check_scoring(net, self.scoring_)
+        if "sample_weight" not in inspect.signature(scorer).parameters:
+            return scorer(net, X_test, y_test)  # a function of the user's
         return scorer(net, X_test, y_test, sample_weight=self._weight)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.utils.metadata_routing import process_routing
 from skorch import NeuralNet
-from torch.utils.data import SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import Dataset, SubsetRandomSampler, WeightedRandomSampler
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, count_classes, is_dict
@@ -21,7 +21,6 @@ from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
 from skbin.training.loss import (
-    pos_weight_in,
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
 )
@@ -89,17 +88,39 @@ def _split(
     else:
         targets = () if samples.target is None else (samples.target,)
         train, valid = net.train_split(dataset, *targets, **split_params)
-    if valid is None or resolve(valid)[0] is dataset:
-        return train, valid
-    return train, _admit_held_out(net, valid)
+    for part in (train, valid):
+        _refuse_hidden_weights(part, dataset)
+    return train, _admit_held_out(net, valid, dataset)
 
 
-def _admit_held_out(net: Any, valid: Any) -> Any:
+def _refuse_hidden_weights(part: Any, dataset: Any) -> None:
+    """Refuse rows in a Dataset of the user's, behind which weights are not found."""
+    is_weighted = isinstance(dataset, TensorRows) and dataset.exact_weight is not None
+    if is_weighted and resolve(part)[0] is not dataset and _holds(part, dataset):
+        raise ValueError(
+            f"train_split puts rows into a {type(part).__name__}, which hides their "
+            "sample_weight. Let it return torch.utils.data.Subset(dataset, rows)."
+        )
+
+
+def _admit_held_out(net: Any, valid: Any, dataset: Any) -> Any:
     """Admit a Dataset of the user's that a split holds out, by the same labels."""
-    if is_in_memory(valid):
+    if valid is None or is_in_memory(valid) or _holds(valid, dataset):
         return valid
     samples = admit(net, valid, fitted=net._data)
     return net._dataset_of(samples, samples.target, samples.weight)
+
+
+def _holds(outer: Any, dataset: Any) -> bool:
+    """Whether a Dataset is this one, or made of it: then its targets are encoded."""
+    if outer is dataset:
+        return True
+    parts = vars(outer).values() if isinstance(outer, Dataset) else ()
+    nested = [part for part in parts if isinstance(part, list | tuple)]
+    candidates = [*parts, *(item for part in nested for item in part)]
+    return any(
+        _holds(part, dataset) for part in candidates if isinstance(part, Dataset)
+    )
 
 
 def describe(samples: Samples) -> FittedData:
@@ -168,8 +189,8 @@ def _require_both_classes(totals: NDArray[np.float64], samples: Samples) -> None
 
 def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> float:
     pos_weight = net.pos_weight
-    in_criterion = pos_weight_in(net._bare_criterion())
-    if net._run.is_fresh and in_criterion is not None:
+    in_criterion = net._pos_weight_in_criterion
+    if in_criterion is not None:
         if pos_weight is not None:
             raise ValueError(
                 "pos_weight and criterion__pos_weight are the same thing, got "

@@ -21,6 +21,8 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     """Make the iterator over batches that the parameters of a net ask for."""
     prefix = "iterator_train" if training else "iterator_valid"
     iterator, kwargs = getattr(net, prefix), net.get_params_for(prefix)
+    # None is what a DataLoader takes for "not given", but for batch_size.
+    kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "batch_size"}
     if training:
         _refuse_row_numbers(kwargs, dataset)
     else:

@@ -30,6 +30,7 @@ from skbin.training.callbacks import (
 from skbin.training.iterators import make_iterator
 from skbin.training.loss import (
     applies_pos_weight,
+    pos_weight_in,
     refuse_logits_under_bce,
     refuse_unusable_criterion,
     weighted_loss,
@@ -61,6 +62,7 @@ class LogitNet(ParameterNet):
     pos_weight: Any = None
     _data: FittedData | None = None
     _run: Run | None = None
+    _pos_weight_in_criterion: Any = None
 
     @property
     def _default_callbacks(self):
@@ -118,6 +120,7 @@ class LogitNet(ParameterNet):
         refuse_unusable_criterion(criterion, kwargs, self.predict_nonlinearity)
         self.criterion_ = self.initialized_instance(criterion, kwargs)
         refuse_unusable_criterion(self.criterion_, {}, self.predict_nonlinearity)
+        self._pos_weight_in_criterion = pos_weight_in(self.criterion_)
         if self._run is None or self._run.train is not None:  # else not settled yet
             self._hand_pos_weight_over()
         return self
@@ -286,6 +289,8 @@ class LogitNet(ParameterNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
+                if self._run is not None:  # scorers may compute losses, too
+                    self._run.batch_weight = None
                 step["y_pred"] = _tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
