@@ -359,7 +359,6 @@ def test_another_version_trains_anew(net, data, trainings, package, monkeypatch)
 @pytest.mark.parametrize(
     "params",
     [{"threshold": 0.9}, {"prior": "train"}, {"prior": 0.1}, {"verbose": 2}],
-    ids=str,
 )
 def test_what_training_does_not_depend_on_is_loaded(net, data, trainings, params):
     probability = net.fit(*data).predict_proba(data[0])
