@@ -1,7 +1,6 @@
 """Where scikit-learn and torch meet: `BinaryNetClassifier`."""
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -419,12 +418,7 @@ dict of arrays, or torch Dataset
         self._data = describe(samples)
         depends_on = self._depends_on(samples, run, fit_params)
         take_over(self, load_or_train(self.memory, depends_on, train))
-        self._data = replace(
-            describe(samples),
-            class_totals=self._data.class_totals,
-            pos_weight=self._data.pos_weight,
-            batch_prior=self._data.batch_prior,
-        )
+        self._data = self._data.described_by(describe(samples))
 
     def _depends_on(self, samples, run, fit_params) -> dict[str, Any]:
         params = self.get_params(deep=False)

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import SliceDataset, predefined_split
+from skorch.history import History
 from torch import nn
 from torch.utils.data import (
     BatchSampler,
@@ -27,7 +28,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from skbin import BalancedBatches, BinaryNetClassifier
+from skbin import BalancedBatches, BinaryNetClassifier, DenseNet
 
 
 def quick(*args, **kwargs):
@@ -405,3 +406,86 @@ def test_none_for_a_parameter_of_a_loader_is_as_if_it_were_not_given(rare, name)
     X, y = rare
     net = quick(**{f"iterator_train__{name}": None}).fit(X, y)
     assert_array_equal(net.predict_proba(X), quick().fit(X, y).predict_proba(X))
+
+
+class Ranged(IterableDataset):
+    def __init__(self, X, y):
+        self.X, self.y, self.start, self.stop = X, y, 0, len(X)
+
+    def __iter__(self):
+        rows = range(self.start, self.stop)
+        return ((self.X[i], self.y[i]) for i in rows)
+
+
+def one_half_each(worker):
+    info = torch.utils.data.get_worker_info()
+    half = len(info.dataset.X) // 2
+    info.dataset.start, info.dataset.stop = half * worker, half * (worker + 1)
+
+
+def test_workers_of_a_stream_may_be_given_their_part(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    net = quick(
+        max_epochs=1,
+        iterator_train__num_workers=2,
+        iterator_train__worker_init_fn=one_half_each,
+    ).fit(Ranged(X, y))
+    assert sum(net.history[-1, "batches", :, "train_batch_size"]) == 300
+
+
+def test_weights_work_with_a_history_of_the_users(rare):
+    class OwnHistory(History):
+        pass
+
+    X, y = rare
+    weight = np.where(y == 1, 30.0, 1.0)
+    nets = [quick().fit(X, y, sample_weight=weight), quick()]
+    nets[1].history_ = OwnHistory()
+    nets[1].fit(X, y, sample_weight=weight)
+    assert type(nets[1].history) is OwnHistory
+    assert_allclose(nets[1].predict_proba(X), nets[0].predict_proba(X))
+    assert nets[1].history[-1, "train_loss"] == nets[0].history[-1, "train_loss"]
+
+
+@pytest.mark.parametrize("weight", [1e-60, 1e-300])
+def test_batches_of_rows_that_hardly_count_give_no_nan(rare, weight):
+    X, y = rare
+    weights = np.where(np.arange(300) < 290, weight, 1.0)
+    net = quick(batch_size=16).fit(X, y, sample_weight=weights)
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+def test_rows_of_weight_zero_teach_nothing_about_the_data(rare):
+    X = 1e12 + np.round(1000 * rare[0])
+    y = rare[1]
+    more = np.r_[X, np.zeros((900, 8))]
+    weight = np.r_[np.ones(300), np.zeros(900)]
+    net = quick().fit(more, np.r_[y, np.zeros(900)], sample_weight=weight)
+    assert_allclose(net.predict_proba(X), quick().fit(X, y).predict_proba(X), rtol=1e-5)
+
+
+def test_rows_that_are_held_out_need_weight(rare):
+    X, y = rare
+    split = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 200, -1, 0)))
+    with pytest.raises(ValueError, match="holds out no row of positive weight"):
+        quick(train_split=split).fit(
+            X, y, sample_weight=(np.arange(300) < 200).astype(float)
+        )
+
+
+def test_a_sampler_of_batches_is_known_to_draw_positives_more_often(rare):
+    X, y = rare
+    weights = np.where(y == 1, 1 / y.sum(), 1 / (1 - y).sum())
+    batches = BatchSampler(WeightedRandomSampler(weights, 300), 50, drop_last=False)
+    net = quick(iterator_train__batch_sampler=batches).fit(X, y)
+    assert net.batch_prior_ == pytest.approx(0.5)
+    short = WeightedRandomSampler(weights[:200], 300)
+    with pytest.raises(ValueError, match="one weight for each row"):
+        quick(iterator_train__sampler=short).fit(X, y)
+
+
+def test_one_layer_that_was_switched_to_training_changes_no_prediction(rare):
+    net = quick(DenseNet).fit(*rare)
+    expected = net.predict_proba(rare[0])
+    net.module_.layers[2].train()
+    assert_array_equal(net.predict_proba(rare[0]), expected)

@@ -735,3 +735,37 @@ def test_what_breaks_the_fingerprint_trains_with_a_warning(net, data, trainings)
     ):
         net.fit(*data)
     assert net.predict(data[0]).shape == (200,)
+
+
+class Refers(Callback):
+    def __init__(self, other):
+        self.other = other
+
+
+def test_callbacks_that_hold_each_other_do_so_after_loading(rare, tmp_path):
+    nets = []
+    for _ in range(2):
+        stop = EarlyStopping(monitor="train_loss")
+        net = BinaryNetClassifier(
+            callbacks=[stop, Refers(stop)],
+            memory=tmp_path,
+            max_epochs=2,
+            random_state=0,
+        )
+        nets.append(net.fit(*rare))
+    loaded = dict(nets[1].callbacks_)
+    assert loaded["Refers"].other is loaded["EarlyStopping"]
+    assert loaded["EarlyStopping"].best_epoch_ == 2
+
+
+def test_counts_are_in_the_units_of_each_callers_weights(rare, tmp_path):
+    X, y = rare
+    weight = np.where(y == 1, 3.0, 1.0)
+    for factor in (1, 100):
+        net = BinaryNetClassifier(memory=tmp_path, max_epochs=1, random_state=0)
+        net.fit(X, y, sample_weight=factor * weight)
+        net.partial_fit(X[:50], y[:50], sample_weight=np.full(50, 1.0))
+        plain = BinaryNetClassifier(max_epochs=1, random_state=0)
+        plain.fit(X, y, sample_weight=factor * weight)
+        plain.partial_fit(X[:50], y[:50], sample_weight=np.full(50, 1.0))
+        assert net.train_prior_ == pytest.approx(plain.train_prior_)

@@ -14,7 +14,25 @@ from torch.utils.data import Dataset, IterableDataset
 from skbin.data.labels import CODES, BinaryLabels
 
 
-class EncodedDataset(Dataset):
+class _Wrapper:
+    """Lets a worker's `worker_init_fn` read and set what belongs to the user's own."""
+
+    source: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "source" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self.source, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_own = "source" not in vars(self) or not hasattr(vars(self)["source"], name)
+        if is_own:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.source, name, value)
+
+
+class EncodedDataset(_Wrapper, Dataset):
     """A Dataset whose targets are encoded by the labels, and compared with `y`.
 
     Without labels, for predictions, its targets play no part.
@@ -26,10 +44,8 @@ class EncodedDataset(Dataset):
         labels: BinaryLabels | None = None,
         y: NDArray[Any] | None = None,
     ) -> None:
-        self.source = source
-        self.labels = labels
-        self.y = y
-        self.target = None if y is None or labels is None else labels.encode(y)
+        target = None if y is None or labels is None else labels.encode(y)
+        vars(self).update(source=source, labels=labels, y=y, target=target)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -61,15 +77,11 @@ class EncodedDataset(Dataset):
             raise ValueError(differing_targets(self.y, i, found))
 
 
-class EncodedStream(IterableDataset):
+class EncodedStream(_Wrapper, IterableDataset):
     """An IterableDataset whose targets are encoded by the labels."""
 
     def __init__(self, source: Any, labels: BinaryLabels | None = None) -> None:
-        self.source = source
-        self.labels = labels
-        self.target = None
-        if hasattr(source, "__len__"):
-            self._length = len(source)
+        vars(self).update(source=source, labels=labels, target=None)
 
     def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
         for sample in self.source:
@@ -80,10 +92,7 @@ class EncodedStream(IterableDataset):
             yield to_float32_tensors(X), target
 
     def __len__(self) -> int:
-        try:
-            return self._length
-        except AttributeError:
-            raise TypeError("a stream of samples has no length") from None
+        return len(self.source)
 
 
 def encode(source: Any, labels: BinaryLabels | None = None, y: Any = None) -> Any:

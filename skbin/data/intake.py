@@ -45,6 +45,10 @@ class Samples:
         """Whether samples are read one by one."""
         return is_dataset(self.X)
 
+    def counted_rows(self) -> Any:
+        """Give the rows of positive weight."""
+        return _counted(self.X, self.weight)
+
     def class_totals(self) -> NDArray[np.float64]:
         """Weight of the negative and of the positive class, NaN where unknown."""
         if self.target is None:
@@ -81,7 +85,7 @@ def admit(
         shape = arrays.shape
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
-    offset = fitted.offset if fitted else _learn_offset(arrays)
+    offset = fitted.offset if fitted else _learn_offset(_counted(arrays, weight))
     return Samples(
         _cast(arrays, offset),
         labels,
@@ -90,7 +94,7 @@ def admit(
         total_weight,
         shape,
         offset,
-        _largest_id(arrays),
+        _largest_id(_counted(arrays, weight)),
         has_short_signals(arrays),
     )
 
@@ -362,6 +366,15 @@ def _relative_weights(
     if relative.min() == 1.0:
         return None, largest
     return relative / mean, mean * largest
+
+
+def _counted(X: Any, weight: NDArray[np.float64] | None) -> Any:
+    """Leave out the rows of weight zero, which are as if they were not there."""
+    if weight is None or weight.min() > 0:
+        return X
+    if is_dict(X):
+        return {name: part[weight > 0] for name, part in X.items()}
+    return X[weight > 0]
 
 
 def _encoded(

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.utils.metadata_routing import process_routing
 from skorch import NeuralNet
-from torch.utils.data import Dataset, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    Dataset,
+    IterableDataset,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, count_classes, is_dict
@@ -39,6 +44,7 @@ def run_training(
     """Train a net on its admitted samples; `fitted` is what it knew before."""
     with seeded(run.seed, net._compute_device()), inside_training(net):
         net._run = run
+        run.X = samples.X
         try:
             if fitted is None:
                 net._data = describe(samples)
@@ -88,6 +94,11 @@ def _split(
     else:
         targets = () if samples.target is None else (samples.target,)
         train, valid = net.train_split(dataset, *targets, **split_params)
+    if valid is not None and not isinstance(valid, IterableDataset) and not len(valid):
+        raise ValueError(
+            "train_split holds out no row of positive weight. Leave rows of weight "
+            "zero out before the split: X[weight > 0]."
+        )
     for part in (train, valid):
         _refuse_hidden_weights(part, dataset)
     return train, _admit_held_out(net, valid, dataset)
@@ -126,13 +137,15 @@ def _holds(outer: Any, dataset: Any) -> bool:
 def describe(samples: Samples) -> FittedData:
     """Describe the first samples, for later calls and for predictions."""
     X = samples.X
+    is_array = isinstance(X, np.ndarray)
     return FittedData(
         samples.labels,
         samples.shape,
         samples.largest_id,
         samples.offset,
         inputs=tuple(X) if is_dict(X) else None,
-        seen_rows=SeenRows(X) if isinstance(X, np.ndarray) else None,
+        total_weight=samples.total_weight,
+        seen_rows=SeenRows(samples.counted_rows()) if is_array else None,
     )
 
 
@@ -212,8 +225,14 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
     )
 
 
+def _sampler_of(net: Any) -> Any:
+    params = net.get_params_for("iterator_train")
+    of_batches = getattr(params.get("batch_sampler"), "sampler", None)
+    return of_batches if params.get("sampler") is None else params["sampler"]
+
+
 def _warn_if_weighed_twice(net: Any, batches: Any) -> None:
-    sampler = net.get_params_for("iterator_train").get("sampler")
+    sampler = _sampler_of(net)
     is_balanced = hasattr(batches, "positive_share")
     if not is_balanced and not isinstance(sampler, WeightedRandomSampler):
         return
@@ -231,7 +250,7 @@ def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
     train = net._run.train
     if hasattr(batches, "positive_share"):
         return batches.positive_share
-    sampler = net.get_params_for("iterator_train").get("sampler")
+    sampler = _sampler_of(net)
     target = targets_of(train)
     if target is None or not isinstance(
         sampler, (WeightedRandomSampler, SubsetRandomSampler)
@@ -239,6 +258,11 @@ def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
         return float(totals[1] / totals.sum())
     if isinstance(sampler, WeightedRandomSampler):
         drawn = sampler.weights.numpy()
+        if len(drawn) != len(target):
+            raise ValueError(
+                f"The WeightedRandomSampler has {len(drawn)} weights, but there are "
+                f"{len(target)} rows to draw from. Give it one weight for each row."
+            )
     else:
         drawn = np.bincount(sampler.indices, minlength=len(target))
     weight = weights_of(train)

@@ -8,11 +8,11 @@ from torch.utils.data import DataLoader
 from skbin.data.balanced import BalancedBatches
 from skbin.data.batches import iterate_batches, load_batches
 from skbin.data.rows import is_in_memory, resolve, weights_of
+from skbin.training.output import ROW_BLOCK
 
 # Batches of prediction that stay in the caches and still keep Python's share small.
 _EVALUATION_VALUES = 32_768
 _MOST_EVALUATION_ROWS = 1024
-_ROW_BLOCK = 16  # rows that the net computes at once, whatever comes with them
 _REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
 _NAMES_ROWS = ("sampler", "batch_sampler")
 
@@ -66,7 +66,7 @@ def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:
 def _evaluation_batch_size(net: Any, dataset: Any) -> int:
     root, _ = resolve(dataset)
     rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(root.n_values, 1))
-    return max(net.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
+    return max(net.batch_size or 1, rows - rows % ROW_BLOCK, ROW_BLOCK)
 
 
 def _is_balanced(iterator: Any) -> bool:

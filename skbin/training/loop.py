@@ -38,19 +38,19 @@ from skbin.training.loss import (
 from skbin.training.module import make_module, tell_what_was_given
 from skbin.training.output import (
     as_float32,
+    cut_rows,
     first_output,
+    in_blocks,
+    n_rows_of,
     positive_logit,
     refuse_squashed,
     single_output,
+    tensors_of,
 )
 from skbin.training.parameters import ParameterNet
 from skbin.training.run import CHECKPOINTING, Run
 from skbin.training.speed import can_be_fused, needs_no_closure, read_losses
 from skbin.training.state import LeaveCheckpoints, resume
-
-# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
-# computed alike, so its probability does not depend on which rows come with it.
-_ROW_BLOCK = 16
 
 
 class LogitNet(ParameterNet):
@@ -246,8 +246,9 @@ class LogitNet(ParameterNet):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Give the rows to train on and those held out; see skorch."""
-        if self._run is not None and self._run.train is not None:
-            return self._run.train, self._run.valid
+        run = self._run
+        if run is not None and run.train is not None and X is run.X:
+            return run.train, run.valid
         return super().get_split_datasets(X, y, **fit_params)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -278,8 +279,9 @@ class LogitNet(ParameterNet):
         # a GPU it holds losses as they lie there until the epoch ends: reading one
         # would make Python wait for the GPU at each batch.
         if type(self.history) is not History:
+            step = functools.partial(self._weighted_step, step_fn, prefix)
             NeuralNet.run_single_epoch(
-                self, iterator, training, prefix, step_fn, **fit_params
+                self, iterator, training, prefix, step, **fit_params
             )
             return
         batches = self.history[-1]["batches"]
@@ -291,12 +293,12 @@ class LogitNet(ParameterNet):
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
                 if self._run is not None:  # scorers may compute losses, too
                     self._run.batch_weight = None
-                step["y_pred"] = _tensors_of(step["y_pred"])
+                step["y_pred"] = tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
                 read = _can_be_read_at_once(loss)
                 row[f"{prefix}_loss"] = loss.item() if read else loss
-                row[f"{prefix}_batch_size"] = _n_rows(batch[0])
+                row[f"{prefix}_batch_size"] = n_rows_of(batch[0])
                 if weight is not None:
                     row[f"{prefix}_batch_weight"] = float(weight.sum())
                 self.notify("on_batch_end", batch=batch, training=training, **step)
@@ -304,6 +306,12 @@ class LogitNet(ParameterNet):
         finally:
             read_losses(batches, f"{prefix}_loss")
         self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _weighted_step(self, step_fn, prefix, batch, **fit_params):
+        weight = self._weight_of(batch)
+        if weight is not None:
+            self.history.record_batch(f"{prefix}_batch_weight", float(weight.sum()))
+        return step_fn(batch, **self._says_whole(batch), **fit_params)
 
     def _weight_of(self, batch: Any) -> torch.Tensor | None:
         weight = getattr(batch, "sample_weight", None)
@@ -403,15 +411,15 @@ class LogitNet(ParameterNet):
         """Compute the outputs of a batch for prediction; see skorch."""
         self.check_is_fitted()
         X, _ = unpack_data(batch)
-        n_rows = _n_rows(X)
+        n_rows = n_rows_of(X)
         with torch.set_grad_enabled(training):
             self._set_training(training)
             if not training:
-                X = _in_blocks(X, n_rows)
-            output = _tensors_of(self.infer(X, **self._says_whole(batch)))
+                X = in_blocks(X, n_rows)
+            output = tensors_of(self.infer(X, **self._says_whole(batch)))
         if not isinstance(output, tuple):
             return output[:n_rows]
-        return tuple(_cut(part, len(output[0]), n_rows) for part in output)
+        return tuple(cut_rows(part, len(output[0]), n_rows) for part in output)
 
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch."""
@@ -432,33 +440,3 @@ def _listens(callback: Any, method_name: str) -> bool:
 @functools.cache
 def _takes_is_whole(module_type: Any) -> bool:
     return "is_whole" in inspect.signature(module_type.forward).parameters
-
-
-def _n_rows(X: Any) -> int:
-    if isinstance(X, dict):
-        return len(next(iter(X.values())))
-    return len(X[0]) if isinstance(X, (list, tuple)) else len(X)
-
-
-def _in_blocks(X: Any, n_rows: int) -> Any:
-    """Repeat the last row until the rows fill blocks."""
-    missing = -n_rows % _ROW_BLOCK
-    if not missing:
-        return X
-    if isinstance(X, dict) and all(isinstance(v, torch.Tensor) for v in X.values()):
-        return {name: _in_blocks(part, n_rows) for name, part in X.items()}
-    if not isinstance(X, torch.Tensor):
-        return X
-    return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
-
-
-def _tensors_of(output: Any) -> Any:
-    """Leave out what else a module returns: callbacks and skorch move tensors only."""
-    if not isinstance(output, tuple):
-        return output
-    return tuple(part for part in output if isinstance(part, torch.Tensor))
-
-
-def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
-    is_by_row = output.dim() > 0 and len(output) == n_computed
-    return output[:n_rows] if is_by_row else output

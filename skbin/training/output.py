@@ -39,6 +39,9 @@ _PASS_ON = (
     "ViewBackward",
     "WhereBackward",
 )
+# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
+# computed alike, so its probability does not depend on which rows come with it.
+ROW_BLOCK = 16
 _LOGARITHMS = {"LogSoftmaxBackward", "LogSigmoidBackward"}
 _SQUASHINGS = {
     "HardsigmoidBackward": "Hardsigmoid",
@@ -244,3 +247,35 @@ def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
         "default) and BCELoss give them; with another criterion pass a "
         "predict_nonlinearity that does."
     )
+
+
+def n_rows_of(X: Any) -> int:
+    """Count the rows of a batch."""
+    if isinstance(X, dict):
+        return len(next(iter(X.values())))
+    return len(X[0]) if isinstance(X, (list, tuple)) else len(X)
+
+
+def in_blocks(X: Any, n_rows: int) -> Any:
+    """Repeat the last row until the rows fill blocks."""
+    missing = -n_rows % ROW_BLOCK
+    if not missing:
+        return X
+    if isinstance(X, dict) and all(isinstance(v, torch.Tensor) for v in X.values()):
+        return {name: in_blocks(part, n_rows) for name, part in X.items()}
+    if not isinstance(X, torch.Tensor):
+        return X
+    return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
+
+
+def tensors_of(output: Any) -> Any:
+    """Leave out what else a module returns: callbacks and skorch move tensors only."""
+    if not isinstance(output, tuple):
+        return output
+    return tuple(part for part in output if isinstance(part, torch.Tensor))
+
+
+def cut_rows(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
+    """Leave out the rows that filled a block."""
+    is_by_row = output.dim() > 0 and len(output) == n_computed
+    return output[:n_rows] if is_by_row else output

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import validate_parameter_constraints
+from skorch import NeuralNet
 from skorch.utils import is_dataset, to_numpy
 
 from skbin.data.fitted import FittedData
@@ -133,8 +134,7 @@ class PredictingNet(LogitNet):
         if is_dataset(X) and is_in_memory(X):
             return X
         fitted = self._data
-        is_ours = isinstance(X, torch.Tensor) or is_dict(X)
-        if fitted is not None and is_ours and is_inside_training(self):
+        if fitted is not None and _are_rows(X) and is_inside_training(self):
             # Scores without caching read rows back that were admitted before.
             fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
@@ -243,6 +243,8 @@ class PredictingNet(LogitNet):
     def _outputs(self, X) -> NDArray[np.float64]:
         # Not a list of tensors: small ones between large temporary ones leave holes in
         # memory.
+        if any(layer.training for layer in self.module_.modules()):
+            NeuralNet._set_training(self, False)  # somebody has switched one of them
         outputs = array("d")
         try:
             for output in self.forward_iter(X):
@@ -286,3 +288,9 @@ class PredictingNet(LogitNet):
             name=type(self).__name__,
             stacklevel=stacklevel + 1,
         )
+
+
+def _are_rows(X: Any) -> bool:
+    """Whether X can have been read back from rows: float32 tensors and nothing else."""
+    parts = list(X.values()) if is_dict(X) else [X]
+    return all(isinstance(p, torch.Tensor) and p.dtype == torch.float32 for p in parts)
