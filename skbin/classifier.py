@@ -441,4 +441,9 @@ dict of arrays, or torch Dataset
         if not isinstance(self.module, str):
             return self.module
         shape = None if self._data is None else self._data.shape
+        if self._data is not None and (shape is None or len(shape) not in (2, 3)):
+            raise ValueError(
+                "module='auto' knows tables and signals, arrays of two and three axes, "
+                f"got {'no array' if shape is None else shape}. Pass a module."
+            )
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet

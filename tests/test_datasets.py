@@ -1,6 +1,7 @@
 """torch Datasets, loaders and dicts: their targets are read by the labels of fit."""
 
 import re
+import warnings
 from functools import partial
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.utils.data import (
     DataLoader,
     Dataset,
     IterableDataset,
+    Sampler,
     Subset,
     SubsetRandomSampler,
     TensorDataset,
@@ -153,10 +155,10 @@ def test_floats_of_any_width_are_cast(rare, cast, kind):
             "skorch": lambda: SkorchDataset(X, y),
             "dict": lambda: data,
         }[kind]()
-    net = quick().fit(data, y)
-    expected = quick().fit(X.float().numpy(), y)
+    net = quick(iterator_train__shuffle=False).fit(data, y)
+    expected = quick(iterator_train__shuffle=False).fit(X.float().numpy(), y)
     assert_allclose(
-        net.predict_proba(data).mean(), expected.predict_proba(X.float()).mean()
+        net.predict_proba(data), expected.predict_proba(X.float()), rtol=1e-5
     )
 
 
@@ -489,3 +491,77 @@ def test_one_layer_that_was_switched_to_training_changes_no_prediction(rare):
     expected = net.predict_proba(rare[0])
     net.module_.layers[2].train()
     assert_array_equal(net.predict_proba(rare[0]), expected)
+
+
+class EveryThird(Sampler):
+    def __len__(self):
+        return 100
+
+    def __iter__(self):
+        return iter(range(0, 300, 3))
+
+
+def test_a_prior_behind_a_sampler_of_unknown_share_is_refused(rare):
+    net = quick(iterator_train__sampler=EveryThird(), prior="train").fit(*rare)
+    with pytest.raises(ValueError, match="that EveryThird draws, which is not known"):
+        net.predict_proba(rare[0])
+    assert net.set_params(prior=None).predict_proba(rare[0]).shape == (300, 2)
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples, Stream])
+def test_numbers_far_from_zero_are_read_alike_from_a_dataset(rare, kind):
+    X, y = 1e12 + np.round(1000 * rare[0]), rare[1]
+    net = quick().fit(X, y)
+    assert_allclose(
+        net.predict_proba(kind(X, y)), net.predict_proba(X), rtol=1e-5, atol=1e-7
+    )
+    valid = kind(X[200:], y[200:])
+    net = quick(train_split=predefined_split(valid)).fit(X[:200], y[:200])
+    expected = log_loss(y[200:], net.predict_proba(X[200:]))
+    assert net.history[-1, "valid_loss"] == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("change", [lambda y: 1 - y, lambda y: y[:-1]])
+def test_labels_that_contradict_a_stream_are_refused(rare, change):
+    X, y = rare
+    with pytest.raises(ValueError, match=r"the same|goes on"):
+        quick().fit(Stream(X.astype(np.float32), y), change(y))
+
+
+def test_a_sampler_of_one_class_is_refused(rare):
+    X, y = rare
+    negatives = SubsetRandomSampler(np.flatnonzero(y == 0).tolist())
+    with pytest.raises(ValueError, match="the sampler draws rows of one class"):
+        quick(iterator_train__sampler=negatives).fit(X, y)
+
+
+def test_a_loader_that_shuffles_predictions_is_refused(rare):
+    with pytest.raises(ValueError, match="shuffles or drops rows"):
+        quick(iterator_valid=partial(DataLoader, shuffle=True)).fit(*rare).predict(
+            rare[0]
+        )
+
+
+def test_rows_that_were_held_out_were_not_trained_on(rare):
+    X, y = rare
+    last = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 200, -1, 0)))
+    net = quick(train_split=last).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net._warn_if_trained_on(X[200:], y[200:] == 1, stacklevel=1)
+    with pytest.warns(UserWarning, match="was trained on 100%"):
+        net._warn_if_trained_on(X[:200], y[:200] == 1, stacklevel=1)
+
+
+def test_another_positive_label_is_refused_where_training_goes_on(rare):
+    net = quick().fit(*rare)
+    with pytest.raises(ValueError, match="was set after training had begun"):
+        net.set_params(pos_label=0).partial_fit(*rare)
+
+
+def test_a_softmax_over_one_output_is_refused_under_a_loss_of_probabilities(rare):
+    def make():
+        return nn.Sequential(nn.Linear(8, 1), nn.Softmax(1))
+
+    with pytest.raises(ValueError, match="which is always 1"):
+        quick(make, criterion=nn.BCELoss).fit(*rare)

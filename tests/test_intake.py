@@ -294,3 +294,26 @@ def test_a_positive_label_that_was_numbered_before_is_explained(rare, label):
         ValueError, match=re.escape(f"y = (y == {label!r}).astype(int)")
     ):
         quick(pos_label=label).fit(*rare)
+
+
+def test_channels_of_frames_are_known_by_name():
+    rng = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame(rng.normal(size=(12, 2)), columns=["a", "b"]) for _ in "x" * 40
+    ]
+    net = quick().fit(frames, np.arange(40) % 2)
+    turned = [frame[["b", "a"]] for frame in frames]
+    assert_array_equal(net.predict_proba(turned), net.predict_proba(frames))
+    mixed = [frames[0], *turned[1:]]
+    assert_array_equal(
+        quick().fit(mixed, np.arange(40) % 2).predict_proba(frames),
+        net.predict_proba(frames),
+    )
+    with pytest.raises(ValueError, match=re.escape("X[0] has the channels ['a', 'c']")):
+        net.predict([frame.rename(columns={"b": "c"}) for frame in frames])
+
+
+@pytest.mark.parametrize("shape", [(60, 1, 4, 4), (60, 2, 2, 2, 2)])
+def test_the_default_network_is_asked_for_by_name_beyond_signals(shape):
+    with pytest.raises(ValueError, match="arrays of two and three axes"):
+        quick().fit(np.zeros(shape), np.arange(60) % 2)

@@ -550,3 +550,14 @@ def test_losses_and_scores_of_the_users_own_work_beside_weights(rare):
     net.fit(X, y, sample_weight=np.linspace(1, 2, 300))
     assert net.history[-1, "valid_acc"] == 0.25
     assert np.isfinite(net.history[-1, "own_loss"])
+
+
+@pytest.mark.parametrize("last", [nn.ReLU, nn.Tanh, nn.Softplus, nn.Hardtanh])
+def test_a_logit_that_is_limited_is_refused(rare, last):
+    with pytest.raises(ValueError, match=f"The module ends in {last.__name__}, but a"):
+        quick(lambda: nn.Sequential(linear(), last())).fit(*rare)
+
+
+def test_parameters_of_callbacks_that_are_not_there_are_refused(rare):
+    with pytest.raises(ValueError, match=re.escape("callbacks named ['prnt_log']")):
+        quick(callbacks__prnt_log__floatfmt=".2f").fit(*rare)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from skorch.dataset import unpack_data
 from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from skbin.data.labels import CODES, BinaryLabels
 
@@ -43,9 +43,12 @@ class EncodedDataset(_Wrapper, Dataset):
         source: Any,
         labels: BinaryLabels | None = None,
         y: NDArray[Any] | None = None,
+        offset: Any = None,
     ) -> None:
         target = None if y is None or labels is None else labels.encode(y)
-        vars(self).update(source=source, labels=labels, y=y, target=target)
+        vars(self).update(
+            source=source, labels=labels, y=y, target=target, offset=offset
+        )
 
     def __len__(self) -> int:
         return len(self.source)
@@ -55,7 +58,7 @@ class EncodedDataset(_Wrapper, Dataset):
             X, y = self.source[i], None
         else:
             X, y = unpack_data(self.source[i])
-        return to_float32_tensors(X), self._target_of(y, i)
+        return to_float32_tensors(X, self.offset), self._target_of(y, i)
 
     def _target_of(self, y: Any, i: int) -> torch.Tensor:
         if self.labels is None:
@@ -78,28 +81,51 @@ class EncodedDataset(_Wrapper, Dataset):
 
 
 class EncodedStream(_Wrapper, IterableDataset):
-    """An IterableDataset whose targets are encoded by the labels."""
+    """An IterableDataset whose targets are encoded, and compared with `y` in order."""
 
-    def __init__(self, source: Any, labels: BinaryLabels | None = None) -> None:
-        vars(self).update(source=source, labels=labels, target=None)
+    def __init__(
+        self,
+        source: Any,
+        labels: BinaryLabels | None = None,
+        y: NDArray[Any] | None = None,
+        offset: Any = None,
+    ) -> None:
+        vars(self).update(source=source, labels=labels, y=y, target=None, offset=offset)
 
     def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
-        for sample in self.source:
+        # A worker knows its part of the stream alone, not where that begins.
+        given = None if get_worker_info() is not None else self.y
+        for i, sample in enumerate(self.source):
             X, y = unpack_data(sample)
             target = torch.tensor(0.0)
             if self.labels is not None:
                 target = encode_targets(y, self.labels)
-            yield to_float32_tensors(X), target
+            if given is not None and self.labels is not None and target.dim() == 0:
+                _require_same_in_stream(given, i, float(target), y, self.labels)
+            yield to_float32_tensors(X, self.offset), target
 
     def __len__(self) -> int:
         return len(self.source)
 
 
-def encode(source: Any, labels: BinaryLabels | None = None, y: Any = None) -> Any:
+def _require_same_in_stream(
+    y: NDArray[Any], i: int, target: float, found: Any, labels: BinaryLabels
+) -> None:
+    if i >= len(y):
+        raise ValueError(
+            f"y has {len(y)} labels, but the stream goes on. Pass one label for each "
+            "sample, or leave y out."
+        )
+    if float(labels.encode(y[i : i + 1])[0]) != target:
+        raise ValueError(differing_targets(y, i, found))
+
+
+def encode(
+    source: Any, labels: BinaryLabels | None = None, y: Any = None, offset: Any = None
+) -> Any:
     """Wrap a Dataset of either kind."""
-    if isinstance(source, IterableDataset):
-        return EncodedStream(source, labels)
-    return EncodedDataset(source, labels, y)
+    is_stream = isinstance(source, IterableDataset)
+    return (EncodedStream if is_stream else EncodedDataset)(source, labels, y, offset)
 
 
 def encode_targets(y: Any, labels: BinaryLabels) -> torch.Tensor:
@@ -161,12 +187,15 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def to_float32_tensors(X: Any) -> Any:
+def to_float32_tensors(X: Any, offset: Any = None) -> Any:
     """Cast the floats of a sample, of whatever width, as arrays are cast."""
     if isinstance(X, Mapping):
-        return {name: to_float32_tensors(part) for name, part in X.items()}
+        offsets = offset if isinstance(offset, Mapping) else {}
+        return {k: to_float32_tensors(part, offsets.get(k)) for k, part in X.items()}
     if isinstance(X, (list, tuple)) and not hasattr(X, "_fields"):
         return type(X)(to_float32_tensors(part) for part in X)
+    if offset is not None and isinstance(X, (np.ndarray, torch.Tensor)):
+        return torch.as_tensor(np.asarray(X, dtype=np.float64) - offset).float()
     if isinstance(X, np.ndarray):
         X = X.astype(np.float32) if X.dtype.kind == "f" else X
         return X.copy() if min(X.strides, default=0) < 0 else X

@@ -22,6 +22,7 @@ class FittedData:
     largest_id: int | None = None
     offset: Any = None
     inputs: tuple[str, ...] | None = None
+    channels: tuple[Any, ...] | None = None  # of signals given as DataFrames
     class_totals: tuple[float, float] = (np.nan, np.nan)
     pos_weight: float = 1.0
     batch_prior: float = np.nan
@@ -43,6 +44,7 @@ class FittedData:
             class_totals=(negative * unit, positive * unit),
             pos_weight=self.pos_weight,
             batch_prior=self.batch_prior,
+            seen_rows=self.seen_rows,
         )
 
     @property

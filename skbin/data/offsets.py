@@ -1,5 +1,6 @@
 """Numbers far from zero, such as times and ids, brought near it in double precision."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
         return None
     rows = _some_rows(X).astype(np.float64)
     axis = (0, 2) if X.ndim == 3 else 0
-    with np.errstate(invalid="ignore"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # of a dict's input
         low, quarter, median, three_quarters, high = np.nanquantile(
             rows, [0, 0.25, 0.5, 0.75, 1], axis=axis
         )

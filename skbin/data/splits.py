@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def _without_zero_weights(dataset: Any) -> Any:
 def chooses_freely(train_split: Any) -> bool:
     """Whether `train_split` asks for a share of the rows, not for certain rows."""
     return type(train_split) is ValidSplit and (
-        train_split.cv is None or isinstance(train_split.cv, (int, float))
+        train_split.cv is None or isinstance(train_split.cv, Real)
     )
 
 

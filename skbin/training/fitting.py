@@ -13,6 +13,8 @@ from skorch import NeuralNet
 from torch.utils.data import (
     Dataset,
     IterableDataset,
+    RandomSampler,
+    SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
@@ -144,6 +146,7 @@ def describe(samples: Samples) -> FittedData:
         samples.largest_id,
         samples.offset,
         inputs=tuple(X) if is_dict(X) else None,
+        channels=samples.channels,
         total_weight=samples.total_weight,
         seen_rows=SeenRows(samples.counted_rows()) if is_array else None,
     )
@@ -169,12 +172,28 @@ def settle(
     if is_first and samples.target is not None:
         stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
+    batch_prior = _batch_prior(net, batches, totals)
+    if is_first and batch_prior in (0, 1) and (totals > 0).all():
+        raise ValueError(
+            "Samples of two classes are needed to train on, but the sampler draws rows "
+            "of one class alone."
+        )
     return replace(
         data,
         class_totals=(float(totals[0]), float(totals[1])),
         pos_weight=pos_weight,
-        batch_prior=_batch_prior(net, batches, totals),
+        batch_prior=batch_prior,
+        seen_rows=_seen_rows(net._run.train, data),
     )
+
+
+def _seen_rows(train: Any, data: FittedData) -> Any:
+    """Leave out the rows that are held out."""
+    root, index = resolve(train)
+    is_table = isinstance(root, TensorRows) and isinstance(root.X, torch.Tensor)
+    if data.seen_rows is None or index is None or not is_table:
+        return data.seen_rows
+    return SeenRows(root.X[torch.from_numpy(index)].cpu().numpy())
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
@@ -252,10 +271,15 @@ def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
         return batches.positive_share
     sampler = _sampler_of(net)
     target = targets_of(train)
-    if target is None or not isinstance(
-        sampler, (WeightedRandomSampler, SubsetRandomSampler)
-    ):
-        return float(totals[1] / totals.sum())
+    share = float(totals[1] / totals.sum())
+    batch_sampler = net.get_params_for("iterator_train").get("batch_sampler")
+    if sampler is None and batch_sampler is None:
+        return share
+    if isinstance(sampler, (RandomSampler, SequentialSampler)):
+        return share
+    is_known = isinstance(sampler, (WeightedRandomSampler, SubsetRandomSampler))
+    if target is None or not is_known:
+        return np.nan
     if isinstance(sampler, WeightedRandomSampler):
         drawn = sampler.weights.numpy()
         if len(drawn) != len(target):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 
 from skbin.data.balanced import BalancedBatches
 from skbin.data.batches import iterate_batches, load_batches
@@ -38,7 +38,10 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         kwargs["batch_size"] = len(dataset)
     if iterator not in (iterate_batches, DataLoader):
         _refuse_lost_weights(iterator, dataset, prefix)
-        return iterator(dataset, **kwargs)
+        batches = iterator(dataset, **kwargs)
+        if not training:
+            _refuse_random_order(batches)
+        return batches
     if in_memory and kwargs.get("batch_size", 1) is None:
         raise ValueError(
             "batch_size=None is for a Dataset whose samples are batches, but X is "
@@ -52,6 +55,15 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         kwargs.setdefault("generator", torch.Generator())
     make = load_batches if iterator is DataLoader else iterate_batches
     return make(dataset, **kwargs)
+
+
+def _refuse_random_order(batches: Any) -> None:
+    is_shuffled = isinstance(getattr(batches, "sampler", None), RandomSampler)
+    if is_shuffled or getattr(batches, "drop_last", False):
+        raise ValueError(
+            "iterator_valid makes a DataLoader that shuffles or drops rows: predictions "
+            "would come in another order than X has, or of other rows."
+        )
 
 
 def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:

@@ -26,6 +26,7 @@ from skbin.training.callbacks import (
     EpochTasks,
     WeightedScoring,
     refuse_absent_monitors,
+    refuse_unknown_callbacks,
 )
 from skbin.training.iterators import make_iterator
 from skbin.training.loss import (
@@ -43,6 +44,7 @@ from skbin.training.output import (
     in_blocks,
     n_rows_of,
     positive_logit,
+    refuse_constant,
     refuse_squashed,
     single_output,
     tensors_of,
@@ -94,6 +96,9 @@ class LogitNet(ParameterNet):
         if self._run is not None and self._run.train is not None:
             return self  # new ones would not know of the training that goes on
         super().initialize_callbacks()
+        refuse_unknown_callbacks(
+            self.get_params_for("callbacks"), self._uniquely_named_callbacks()
+        )
         if self._run is not None and self._run.checkpoints is not None:
             self.callbacks_.append(
                 (CHECKPOINTING, LeaveCheckpoints(self._run.checkpoints))
@@ -370,6 +375,7 @@ class LogitNet(ParameterNet):
         if not self._takes_logits():
             output = single_output(output)
             if output.requires_grad and self._is_first_batch():
+                refuse_constant(output)
                 refuse_logits_under_bce(output, self._bare_criterion())
             return output
         output = first_output(output)

@@ -42,6 +42,12 @@ _PASS_ON = (
 # Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
 # computed alike, so its probability does not depend on which rows come with it.
 ROW_BLOCK = 16
+_LIMITS = {
+    "HardtanhBackward": "Hardtanh",
+    "ReluBackward": "ReLU",
+    "SoftplusBackward": "Softplus",
+    "TanhBackward": "Tanh",
+}
 _LOGARITHMS = {"LogSoftmaxBackward", "LogSigmoidBackward"}
 _SQUASHINGS = {
     "HardsigmoidBackward": "Hardsigmoid",
@@ -110,6 +116,12 @@ def refuse_squashed(output: torch.Tensor) -> None:
     squashing = _squashing_of(output)
     if squashing is None:
         return
+    if squashing in _LIMITS.values():
+        raise ValueError(
+            f"The module ends in {squashing}, but a logit may be any number: with "
+            "limited ones probabilities would never come near 0 or 1. Remove the "
+            f"{squashing} and return the output of the last Linear layer."
+        )
     raise ValueError(
         f"The module ends in {squashing}, but BCEWithLogitsLoss and predict_proba "
         "apply the sigmoid themselves: the output would be squashed twice, gradients "
@@ -117,6 +129,15 @@ def refuse_squashed(output: torch.Tensor) -> None:
         f"{squashing} and return the output of the last Linear layer; or keep a "
         "Sigmoid and pass criterion=torch.nn.BCELoss (which has no pos_weight)."
     )
+
+
+def refuse_constant(output: torch.Tensor) -> None:
+    """Refuse a softmax over one output, which is always 1."""
+    if _squashing_of(output) == "Softmax":
+        raise ValueError(
+            "The module ends in Softmax over one output, which is always 1. End it in "
+            "a Sigmoid; or return the logit under BCEWithLogitsLoss, the default."
+        )
 
 
 def _squashing_of(output: torch.Tensor) -> str | None:
@@ -133,8 +154,8 @@ def _squashing_of(output: torch.Tensor) -> str | None:
             continue
         seen.add(node)
         name = _name_of(node)
-        if name in _SQUASHINGS:
-            return _SQUASHINGS[name]
+        if name in _SQUASHINGS or name in _LIMITS:
+            return _SQUASHINGS.get(name) or _LIMITS[name]
         if name == "LogSoftmaxBackward" and one_column:
             return "LogSoftmax"
         parents = [parent for parent, _ in node.next_functions]

@@ -264,6 +264,14 @@ class PredictingNet(LogitNet):
                 "weights alone do not tell. Call fit or partial_fit; or leave prior at "
                 "None."
             )
+        params = self.get_params_for("iterator_train")
+        draws = params.get("sampler") or params.get("batch_sampler")
+        if draws is not None and np.isnan(self.batch_prior_):
+            raise ValueError(
+                f"prior={self.prior!r} needs the share of positives that "
+                f"{type(draws).__name__} draws, which is not known. Use "
+                "BalancedBatches or a WeightedRandomSampler; beside a Dataset pass y."
+            )
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
                 "A numeric prior needs the share of positives in training, and both "
@@ -291,6 +299,10 @@ class PredictingNet(LogitNet):
 
 
 def _are_rows(X: Any) -> bool:
-    """Whether X can have been read back from rows: float32 tensors and nothing else."""
+    """Whether X can have been read back from rows: float32 and nothing else."""
     parts = list(X.values()) if is_dict(X) else [X]
-    return all(isinstance(p, torch.Tensor) and p.dtype == torch.float32 for p in parts)
+    return all(
+        isinstance(part, (torch.Tensor, np.ndarray))
+        and part.dtype in (torch.float32, np.float32)
+        for part in parts
+    )

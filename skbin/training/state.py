@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from skorch.callbacks import Callback
+from torch import nn
 
 from skbin.machine.randomness import RandomState
 from skbin.training.callbacks import EpochProgress
@@ -111,6 +112,12 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     """
     attributes = {name: _own(value) for name, value in vars(net).items()}
     states = _states_of(net) if continues else []
+    trainable = [
+        (weights, weights.requires_grad)
+        for part, _ in states
+        if isinstance(part, nn.Module)
+        for weights in part.parameters()
+    ]
     history = list(net.history_ or [])
     given = net.callbacks if isinstance(net.callbacks, list | tuple) else []
     named = [*attributes.get("callbacks_", []), *given]
@@ -127,6 +134,8 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         vars(net).update(attributes)
         for part, state in states:
             part.load_state_dict(state)
+        for weights, requires_grad in trainable:
+            weights.requires_grad_(requires_grad)
         if net.history_ is not None:
             net.history_[:] = history
         if continues:
