@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skorch.toy import make_classifier
 from stand_ins import SKORCHS, SKORCHS_HOMES, NeuralNetRegressor, standing_in
 
 PEERS = ("imblearn.", "sklearn.", "skorch.")
+OF_FIXTURES = "ignore:.*fixtures defined as instance methods:DeprecationWarning"
 
 # These take minutes: `make peers` names them, which counts for more than this.
 collect_ignore = [
@@ -29,13 +31,15 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    not_run = [item for item in items if reason_for(item, NOT_RUN)]
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    not_run = [item for item in here if reason_for(item, NOT_RUN)]
     config.hook.pytest_deselected(items=not_run)
     items[:] = [item for item in items if item not in not_run]
-    for item in items:
-        module = inspect.getmodule(getattr(item, "obj", None))
-        if module is not None and module.__name__.startswith(PEERS):
+    for item in here:
+        if inspect.getmodule(item.obj).__name__.startswith(PEERS):
             item.add_marker(pytest.mark.filterwarnings("default"))
+        # skorch writes its fixtures in a way that pytest 10 will refuse.
+        item.add_marker(pytest.mark.filterwarnings(OF_FIXTURES))
         if reason_for(item, DIFFERENT):
             item.obj = that_it_differs(item.obj)
 

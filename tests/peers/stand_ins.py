@@ -65,7 +65,8 @@ class Classifier(BinaryNetClassifier):
         # Parameters of theirs that ours does not have.
         theirs = ("C", "gamma", "max_iter", "n_estimators", "solver", "tol")
         params = {k: v for k, v in params.items() if k not in theirs}
-        small = {"max_epochs": 20, "lr": 0.01, "random_state": 0}
+        # Rows repeated and rows weighted are exactly the same within one batch.
+        small = {"max_epochs": 20, "lr": 0.01, "random_state": 0, "batch_size": 256}
         super().__init__(module, **small | params)
 
     @property
@@ -98,9 +99,9 @@ SKLEARNS_HOMES = (
 )
 
 
-def two_classes_of_iris(return_X_y: bool = False) -> Any:
+def two_classes_of_iris(return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load the two species of iris that touch, of three."""
-    iris = load_iris()
+    iris = load_iris(as_frame=as_frame)
     rows = iris.target > 0
     iris.data, iris.target = iris.data[rows], iris.target[rows] - 1
     iris.target_names = iris.target_names[1:]

@@ -23,11 +23,6 @@ from torch import nn
 
 from skbin import BinaryNetClassifier
 
-# skorch writes its fixtures in a way that pytest 10 will refuse.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Module-scoped fixtures defined as instance methods"
-)
-
 SKORCH_DEFAULTS = {
     "optimizer": torch.optim.SGD,
     "train_split": ValidSplit(5, stratified=True),
