@@ -180,7 +180,7 @@ def test_copies_of_the_only_row_of_a_class_stay_in_training():
     with pytest.warns(UserWarning, match="Class 1 has one distinct row"):
         train, valid = hold_out(ValidSplit(5, stratified=True), rows)
     assert (len(train), len(valid)) == (38, 2)
-    assert not rows.target[valid.indices].any()
+    assert not rows.encoded_targets[valid.indices].any()
 
 
 def test_a_split_by_share_follows_the_seed():
@@ -212,7 +212,7 @@ def test_a_split_of_certain_rows_names_the_users_rows_whatever_their_weights(wei
     rows = numbered(30, sample_weight=weight)
     last = np.arange(30) >= 20
     split = ValidSplit(PredefinedSplit(np.where(last, 0, -1)))
-    train, valid = split_rows(split, rows, rows.target)
+    train, valid = split_rows(split, rows, rows.encoded_targets)
     counted = weight > 0
     assert sorted(train.indices) == np.flatnonzero(~last & counted).tolist()
     assert sorted(valid.indices) == np.flatnonzero(last & counted).tolist()
@@ -222,7 +222,7 @@ def test_rows_of_weight_zero_are_neither_trained_on_nor_held_out():
     rows = numbered(30, sample_weight=np.arange(30) % 3)
     rows.y[::2] = 1
     for split in (None, ValidSplit(4, stratified=True)):
-        sides = split_rows(split, rows, rows.target)
+        sides = split_rows(split, rows, rows.encoded_targets)
         indices = [i for side in sides if side is not None for i in side.indices]
         assert sorted(indices) == [i for i in range(30) if i % 3]
 

@@ -561,3 +561,14 @@ def test_a_logit_that_is_limited_is_refused(rare, last):
 def test_parameters_of_callbacks_that_are_not_there_are_refused(rare):
     with pytest.raises(ValueError, match=re.escape("callbacks named ['prnt_log']")):
         quick(callbacks__prnt_log__floatfmt=".2f").fit(*rare)
+
+
+def test_a_loss_of_a_derived_class_that_ignores_weights_is_refused(rare):
+    class Derived(BinaryNetClassifier):
+        def get_loss(self, y_pred, y_true, *args, **kwargs):
+            return self.criterion_(y_pred, y_true)
+
+    X, y = rare
+    net = Derived(linear, max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="get_loss takes no account of sample_weight"):
+        net.fit(X, y, sample_weight=np.linspace(1, 2, 300))

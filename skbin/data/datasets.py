@@ -17,19 +17,23 @@ from skbin.data.labels import CODES, BinaryLabels
 class _Wrapper:
     """Lets a worker's `worker_init_fn` read and set what belongs to the user's own."""
 
-    source: Any
+    _source: Any
+    _labels: BinaryLabels | None
+    _y: NDArray[Any] | None
+    _offset: Any
+    encoded_targets: NDArray[np.float32] | None
+
+    def _keep(self, source: Any, labels: Any, y: Any, offset: Any) -> None:
+        own = {"_source": source, "_labels": labels, "_y": y, "_offset": offset}
+        vars(self).update(own, encoded_targets=None)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or "source" not in vars(self):
+        if name.startswith("__") or "_source" not in vars(self):
             raise AttributeError(name)
-        return getattr(self.source, name)
+        return getattr(self._source, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_own = "source" not in vars(self) or not hasattr(vars(self)["source"], name)
-        if is_own:
-            super().__setattr__(name, value)
-        else:
-            setattr(self.source, name, value)
+        setattr(self._source, name, value)
 
 
 class EncodedDataset(_Wrapper, Dataset):
@@ -45,39 +49,38 @@ class EncodedDataset(_Wrapper, Dataset):
         y: NDArray[Any] | None = None,
         offset: Any = None,
     ) -> None:
-        target = None if y is None or labels is None else labels.encode(y)
-        vars(self).update(
-            source=source, labels=labels, y=y, target=target, offset=offset
-        )
+        self._keep(source, labels, y, offset)
+        if y is not None and labels is not None:
+            vars(self)["encoded_targets"] = labels.encode(y)
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self._source)
 
     def __getitem__(self, i: int) -> tuple[Any, torch.Tensor]:
-        if isinstance(self.source, SliceDataset):
-            X, y = self.source[i], None
+        if isinstance(self._source, SliceDataset):
+            X, y = self._source[i], None
         else:
-            X, y = unpack_data(self.source[i])
-        return to_float32_tensors(X, self.offset), self._target_of(y, i)
+            X, y = unpack_data(self._source[i])
+        return to_float32_tensors(X, self._offset), self._target_of(y, i)
 
     def _target_of(self, y: Any, i: int) -> torch.Tensor:
-        if self.labels is None:
+        if self._labels is None:
             return torch.tensor(0.0)
         if y is None:
             return torch.tensor(self._given(i))
-        target = encode_targets(y, self.labels)
-        if self.target is not None and target.dim() == 0:
+        target = encode_targets(y, self._labels)
+        if self.encoded_targets is not None and target.dim() == 0:
             self._require_same(float(target), y, i)
         return target
 
     def _given(self, i: int) -> float:
-        if self.target is None:
+        if self.encoded_targets is None:
             raise ValueError("A SliceDataset needs y: fit(X, y).")
-        return float(self.target[i])
+        return float(self.encoded_targets[i])
 
     def _require_same(self, target: float, found: Any, i: int) -> None:
         if self._given(i) != target:
-            raise ValueError(differing_targets(self.y, i, found))
+            raise ValueError(differing_targets(self._y, i, found))
 
 
 class EncodedStream(_Wrapper, IterableDataset):
@@ -90,22 +93,22 @@ class EncodedStream(_Wrapper, IterableDataset):
         y: NDArray[Any] | None = None,
         offset: Any = None,
     ) -> None:
-        vars(self).update(source=source, labels=labels, y=y, target=None, offset=offset)
+        self._keep(source, labels, y, offset)
 
     def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
         # A worker knows its part of the stream alone, not where that begins.
-        given = None if get_worker_info() is not None else self.y
-        for i, sample in enumerate(self.source):
+        given = None if get_worker_info() is not None else self._y
+        for i, sample in enumerate(self._source):
             X, y = unpack_data(sample)
             target = torch.tensor(0.0)
-            if self.labels is not None:
-                target = encode_targets(y, self.labels)
-            if given is not None and self.labels is not None and target.dim() == 0:
-                _require_same_in_stream(given, i, float(target), y, self.labels)
-            yield to_float32_tensors(X, self.offset), target
+            if self._labels is not None:
+                target = encode_targets(y, self._labels)
+            if given is not None and self._labels is not None and target.dim() == 0:
+                _require_same_in_stream(given, i, float(target), y, self._labels)
+            yield to_float32_tensors(X, self._offset), target
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self._source)
 
 
 def _require_same_in_stream(

@@ -110,7 +110,7 @@ class TensorRows(Dataset):
         return torch.float32 if tensor.is_floating_point() else self.integers
 
     @property
-    def target(self) -> NDArray[np.float32] | None:
+    def encoded_targets(self) -> NDArray[np.float32] | None:
         """The targets in the machine's memory."""
         return None if self.y is None else self.y.cpu().numpy()
 
@@ -271,7 +271,7 @@ def weights_of(dataset: Any) -> NDArray[np.float64] | None:
 def targets_of(dataset: Any) -> NDArray[Any] | None:
     """Targets 0.0 and 1.0 of a dataset, None where they are not known before."""
     root, index = resolve(dataset)
-    target = getattr(root, "target", None)
+    target = getattr(root, "encoded_targets", None)
     return target if target is None or index is None else target[index]
 
 

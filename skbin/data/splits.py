@@ -70,15 +70,22 @@ def hold_out(
     """
     _, index = resolve(_without_zero_weights(rows))
     index = np.arange(len(rows)) if index is None else index
-    y: Any = rows.target
+    y: Any = rows.encoded_targets
     _, first, group = np.unique(
         rows.row_keys()[index], return_index=True, return_inverse=True
     )
+    if not _can_split(train_split.cv, y[index][first]):
+        first = group = np.arange(len(index))  # hardly any row differs from the others
     may_go = np.flatnonzero(~_is_alone(y[index][first]))
     first = index[first[may_go]]
     _, valid = _seeded(train_split, random_state)(Subset(rows, first), y[first])  # type: ignore[arg-type]
     is_valid = np.isin(group, may_go[np.asarray(valid.indices)])
     return Subset(rows, index[~is_valid]), Subset(rows, index[is_valid])  # type: ignore[arg-type]
+
+
+def _can_split(cv: int | float | None, y: NDArray[Any]) -> bool:
+    n_needed = 2 if isinstance(cv, float) else 5 if cv is None else cv
+    return np.bincount(y.astype(int)).max() >= n_needed
 
 
 def _is_alone(y: NDArray[Any]) -> NDArray[np.bool_]:

@@ -114,9 +114,16 @@ class WeightedScoring(EpochScoring):
         if self._weight is None:
             return super()._scoring(net, X_test, y_test)
         scorer = check_scoring(net, self.scoring_)
-        if "sample_weight" not in inspect.signature(scorer).parameters:
-            return scorer(net, X_test, y_test)  # a function of the user's
+        if not _takes_weights(scorer):
+            return scorer(net, X_test, y_test)
         return scorer(net, X_test, y_test, sample_weight=self._weight)
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Whether a scorer, or the metric in it, knows weights; a user's may not."""
+    metric = getattr(scorer, "_score_func", scorer)
+    parameters = inspect.signature(metric).parameters.values()
+    return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:

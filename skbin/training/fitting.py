@@ -102,14 +102,21 @@ def _split(
             "zero out before the split: X[weight > 0]."
         )
     for part in (train, valid):
-        _refuse_hidden_weights(part, dataset)
+        _refuse_hidden_rows(part, dataset, is_trained_on=part is train)
     return train, _admit_held_out(net, valid, dataset)
 
 
-def _refuse_hidden_weights(part: Any, dataset: Any) -> None:
-    """Refuse rows in a Dataset of the user's, behind which weights are not found."""
-    is_weighted = isinstance(dataset, TensorRows) and dataset.exact_weight is not None
-    if is_weighted and resolve(part)[0] is not dataset and _holds(part, dataset):
+def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:
+    """Refuse rows in a Dataset of the user's, in which they are not found again."""
+    if resolve(part)[0] is dataset or not isinstance(dataset, TensorRows):
+        return
+    holds = _holds(part, dataset)
+    if is_trained_on and not holds:
+        raise ValueError(
+            f"train_split returns a {type(part).__name__} to train on. Let it return "
+            "torch.utils.data.Subset(dataset, rows)."
+        )
+    if holds and dataset.exact_weight is not None:
         raise ValueError(
             f"train_split puts rows into a {type(part).__name__}, which hides their "
             "sample_weight. Let it return torch.utils.data.Subset(dataset, rows)."
@@ -124,16 +131,15 @@ def _admit_held_out(net: Any, valid: Any, dataset: Any) -> Any:
     return net._dataset_of(samples, samples.target, samples.weight)
 
 
-def _holds(outer: Any, dataset: Any) -> bool:
+def _holds(outer: Any, dataset: Any, seen: tuple[Any, ...] = ()) -> bool:
     """Whether a Dataset is this one, or made of it: then its targets are encoded."""
     if outer is dataset:
         return True
-    parts = vars(outer).values() if isinstance(outer, Dataset) else ()
-    nested = [part for part in parts if isinstance(part, list | tuple)]
-    candidates = [*parts, *(item for part in nested for item in part)]
-    return any(
-        _holds(part, dataset) for part in candidates if isinstance(part, Dataset)
-    )
+    if not isinstance(outer, Dataset) or any(outer is other for other in seen):
+        return False
+    parts = list(vars(outer).values())
+    parts += [item for part in parts if isinstance(part, list | tuple) for item in part]
+    return any(_holds(part, dataset, (*seen, outer)) for part in parts)
 
 
 def describe(samples: Samples) -> FittedData:

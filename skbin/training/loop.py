@@ -296,8 +296,8 @@ class LogitNet(ParameterNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
-                if self._run is not None:  # scorers may compute losses, too
-                    self._run.batch_weight = None
+                if self._run is not None:
+                    self._run.end_step(owner=type(self).__name__)
                 step["y_pred"] = tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
@@ -395,6 +395,8 @@ class LogitNet(ParameterNet):
             y_true = to_tensor(y_true, device=output.device)
         y_true = y_true.float().reshape(output.shape)
         weight = None if self._run is None else self._run.batch_weight
+        if self._run is not None:
+            self._run.weight_was_used = True
         pos_weight = self._pos_weight_of_rows()
         if weight is None and pos_weight == 1:
             loss = self.criterion_(output, y_true)

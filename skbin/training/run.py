@@ -25,9 +25,19 @@ class Run:
     train: Any = None
     valid: Any = None
     batch_weight: Any = None  # of the rows in the batch of this step
+    weight_was_used: bool = False
     random_state_between: Any = None  # of a training that goes on
     was_interrupted: bool = False
     listeners: dict[str, list[Any]] = field(default_factory=dict)
+
+    def end_step(self, owner: str) -> None:
+        """Forget the weights of a batch, which a `get_loss` of a subclass may ignore."""
+        if self.batch_weight is not None and not self.weight_was_used:
+            raise ValueError(
+                f"{owner}.get_loss takes no account of sample_weight. Let it call "
+                "super().get_loss(...), or leave the weights out."
+            )
+        self.batch_weight = None
 
 
 @contextmanager
