@@ -3,10 +3,10 @@ An abnormal signal
 ==================
 
 One heartbeat in twenty-five is abnormal, somewhere within it, and no two recordings
-have the same length. The deep branch of ``ConvNet`` finds it; the cutoff is set by what
-a nurse can look at: fifty alarms in a thousand beats.
+have the same length. The deep branch of ``ConvNet`` finds it; the cutoff is set by how
+many alarms a nurse can check: fifty in a thousand beats.
 
-The beats are made here. For real signals give the path of a ``.npz`` file with ``X`` of
+The beats are simulated. For real signals give the path of a ``.npz`` file with ``X`` of
 shape (n, channels, length) and labels ``y`` on the command line; series of the UCR
 archive come in this form from ``sktime`` or ``aeon``.
 """
@@ -14,8 +14,8 @@ archive come in this form from ``sktime`` or ``aeon``.
 # %%
 # The beats
 # ---------
-# A list of arrays, (channels, length) each, is all that ``fit`` needs. Abnormal beats
-# have a notch after the peak that is smaller than the peaks' own variation.
+# ``fit`` takes a list of arrays of shape (channels, length). Abnormal beats have a
+# notch after the peak that is smaller than the variation of the peaks.
 import sys
 
 import matplotlib.pyplot as plt
@@ -69,8 +69,9 @@ for ax, label, title in zip(axes, (0, 1), ("normal", "abnormal"), strict=True):
 # %%
 # Deep and shallow
 # ----------------
-# For three dimensions the default has residual blocks beside filters of several widths.
-# ``module__num_blocks=0`` leaves the blocks out: faster to train, and often enough.
+# For three dimensions the default network is ``ConvNet``, with residual blocks and
+# filters of several widths. ``module__num_blocks=0`` leaves the blocks out: this is
+# faster, and often enough.
 deep = BinaryNetClassifier(max_epochs=30, random_state=0)
 shallow = BinaryNetClassifier(max_epochs=30, random_state=0, module__num_blocks=0)
 _, ax = plt.subplots(layout="constrained")
@@ -82,8 +83,8 @@ for name, net in {"with residual blocks": deep, "shallow": shallow}.items():
 ax.set_title("Abnormal beats found")
 
 # %%
-# As many alarms as can be looked at
-# ----------------------------------
+# As many alarms as can be checked
+# --------------------------------
 score = deep.predict_proba(X_choose)[:, 1]
 choice = select_threshold(
     y_choose, score, "recall", max_alarms_per_1000=50, random_state=0

@@ -2,13 +2,12 @@
 Probabilities one can act on
 ============================
 
-A missed fraud costs ten times as much as a false alarm. Theory then knows the cutoff:
-alarm where the probability is at least 1 / (1 + 10), if the probabilities are right.
-Weighting the rare class makes a network notice it, and makes each of its probabilities
-too high. The parameter ``prior`` takes the shift back; the cutoff of theory is then
-where the data have it.
+A missed fraud costs ten times as much as a false alarm. The theoretical cutoff is then
+1 / (1 + 10), if the probabilities are right. Weighting the rare class makes a network
+find it, and makes each of its probabilities too high. The parameter ``prior`` undoes
+the shift; then the theoretical cutoff is close to the best one on the data.
 
-The data are made here. To see the same for data of your own, give the path of a
+The data are simulated. To see the same for data of your own, give the path of a
 ``.npz`` file with ``X`` and ``y`` on the command line.
 """
 
@@ -58,7 +57,7 @@ for estimator in (plain, balanced, smote):
 # What the probabilities refer to
 # -------------------------------
 # ``prior`` needs no new training. ``"train"`` undoes ``pos_weight``. After SMOTE the
-# network has seen balanced data and cannot know better, so it is told the share.
+# network has seen balanced data only, so ``prior`` is the share of positives before.
 probability = {
     "no weighting": plain.predict_proba(X_test)[:, 1],
     "balanced": balanced.predict_proba(X_test)[:, 1],
@@ -96,12 +95,12 @@ for ax, names, title in [
     ax.legend(loc="upper left")
 
 # %%
-# The cutoff of theory, and that of the data
-# ------------------------------------------
+# The theoretical cutoff and the best one
+# ---------------------------------------
 costs = [[0, 1], [10, 0]]
 theory = 1 / (1 + 10)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained", sharey=True)
-print(f"\nCutoff of theory: {theory:.3f}")
+print(f"\nTheoretical cutoff: {theory:.3f}")
 for ax, name in zip(axes, ["balanced", 'balanced, prior="train"'], strict=True):
     choice = select_threshold(
         y_test, probability[name], cost_matrix=costs, random_state=0
@@ -118,7 +117,7 @@ for ax, name in zip(axes, ["balanced", 'balanced, prior="train"'], strict=True):
         name=name,
         ax=ax,
     )
-    ax.axvline(theory, color="#D55E00", linestyle=":", label="cutoff of theory")
+    ax.axvline(theory, color="#D55E00", linestyle=":", label="theoretical cutoff")
     ax.set_ylim(0, 0.6)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
 plt.show()

@@ -3,11 +3,11 @@ A rare condition in a table
 ===========================
 
 Cells of 400 people, of whom one in fifteen is ill. A missed illness costs twenty
-times as much as a needless examination. Raw columns go in as they are, a whole model is
-ten lines, and the decision follows the cost.
+times as much as a needless examination. The columns need no preparation, the whole
+model takes ten lines, and the decision follows from the costs.
 
-The data are scikit-learn's breast cancer table with most of the malignant rows left
-out. For other data give the path of a ``.npz`` file with ``X`` and ``y`` on the command
+The data are scikit-learn's breast cancer table without most of the malignant rows.
+For other data give the path of a ``.npz`` file with ``X`` and ``y`` on the command
 line, or a name that ``sklearn.datasets.fetch_openml`` knows, such as ``mammography``.
 """
 
@@ -57,8 +57,8 @@ print(f"{y.sum()} of {len(y)} are ill.\n")
 # %%
 # Three models, none tuned
 # ------------------------
-# Each row is scored by a model that has not seen it. The network takes the columns'
-# scale from its training rows, so it needs no scaler before it.
+# Each row is scored by a model that was not trained on it. The network learns the scale
+# of the columns from its training rows, so it needs no scaler.
 models = {
     "network": BinaryNetClassifier(DenseNet, random_state=0),
     "regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -76,17 +76,17 @@ for name, score in scores.items():
     )
 
 # %%
-# The least cost
-# --------------
-# With so few positives the best cutoff is uncertain: ``choice`` says how much. Where
-# probabilities are right, theory puts the cutoff at 1 / (1 + 20).
-costs = [[0, 1], [20, 0]]  # [[rightly let go, false alarm], [missed, found]]
+# The lowest cost
+# ---------------
+# With so few positives the best cutoff is uncertain: ``choice`` says how much. If the
+# probabilities are right, the theoretical cutoff is 1 / (1 + 20).
+costs = [[0, 1], [20, 0]]  # [[true negative, false alarm], [missed, found]]
 choice = select_threshold(y, scores["network"], cost_matrix=costs, random_state=0)
 print(choice)
 ThresholdDisplay.from_predictions(y, scores["network"], choice=choice)
 
 # %%
-# The model that goes out is trained on everybody, and decides at that cutoff.
+# The final model is trained on everybody, and decides at that cutoff.
 model = BinaryNetClassifier(DenseNet, threshold=choice.threshold, random_state=0)
 model.fit(X, y)
 print(f"\n{model.predict(X).sum()} of these {len(y)} would be examined.")

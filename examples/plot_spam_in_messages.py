@@ -3,9 +3,9 @@ Spam in messages
 ================
 
 Raw strings in, decisions out: a network over words finds the spam, and the cutoff is
-set by what matters to the reader of the mail, that hardly any good message is lost.
+set by what matters to the reader: hardly any good message is lost.
 
-The messages are made here, from phrases. For real ones give the path of a ``.npz`` file
+The messages are made from phrases. For real ones give the path of a ``.npz`` file
 with strings ``X`` and labels ``y`` on the command line, such as the SMS Spam
 Collection.
 """
@@ -14,7 +14,7 @@ Collection.
 # The messages
 # ------------
 # Spam and good messages share most of their words. "You have won" may be about a chess
-# game and "free" about an afternoon; what gives spam away are phrases.
+# game and "free" about an afternoon; phrases give spam away.
 import sys
 
 import matplotlib.pyplot as plt
@@ -55,7 +55,7 @@ def make_messages(n_messages, share_of_spam, seed):
         for spam in is_spam
     ]
     words = [" ".join(parts).split() for parts in phrases]
-    # One word in four is lost: nobody types without haste.
+    # One word in four is left out, as people in a hurry do.
     kept = [[word for word in text if rng.random() > 0.25] for text in words]
     return np.array([" ".join(text) for text in kept], dtype=object), is_spam
 
@@ -74,7 +74,7 @@ print(*X_train[y_train][:3], sep="\n")
 # From strings to probabilities
 # -----------------------------
 # ``TokenEncoder`` takes scikit-learn's analyzers; ``TextConvNet`` reads its vocabulary
-# from the data. The peer that has to be beaten counts words.
+# from the data. It is compared with a regression on word counts.
 network = make_pipeline(
     TokenEncoder(), BinaryNetClassifier(TextConvNet, max_epochs=15, random_state=0)
 )
@@ -90,8 +90,9 @@ ax.set_title("Spam found, and how much of the alarm is spam")
 # %%
 # Lose hardly any good message
 # ----------------------------
-# The cutoff with the most spam caught, where at least 98 % of what is filtered is spam.
-# It is chosen on messages that each network has not seen; the test messages only check.
+# The cutoff that catches the most spam while at least 98 % of what is filtered is spam.
+# It is chosen on messages that each network was not trained on; the test messages are
+# only for the evaluation.
 score = cross_val_predict(network, X_train, y_train, cv=4, method="predict_proba")
 choice = select_threshold(
     y_train, score[:, 1], "recall", min_precision=0.98, random_state=0
@@ -106,8 +107,8 @@ print(
 )
 
 # %%
-# What it thinks
-# --------------
+# The closest decisions
+# ---------------------
 # The three messages nearest to the cutoff, on either side.
 probability = network.predict_proba(X_test)[:, 1]
 nearest = np.argsort(np.abs(probability - choice.threshold))[:6]

@@ -3,16 +3,16 @@ Which output layer, which loss, where do the weights go?
 ========================================================
 
 Softmax, log-softmax or sigmoid? ``CrossEntropyLoss``, ``NLLLoss``, ``BCELoss`` or
-``BCEWithLogitsLoss``? Every combination that is found in forums is trained here, from
-the same weights on the same batches. Most of them turn out to be one and the same
-network; two are not, and do not say so.
+``BCEWithLogitsLoss``? Every combination that is recommended in forums is trained here,
+from the same weights on the same batches. Most of them turn out to be the same network;
+two are not, and give no sign of it.
 """
 
 # %%
 # The data and the network
 # ------------------------
-# Three positives in a hundred. Errors on them count 30 times, so that both classes
-# weigh alike.
+# Three positives in a hundred. Errors on them count 30 times, so that both classes have
+# the same weight.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -135,20 +135,20 @@ for name, (n_outputs, loss_of, probability_of) in VARIANTS.items():
 print(f"share of positives: {y_test.double().mean():.3f}")
 
 # %%
-# (a), (c), (e) and (f) are the same loss; that they differ in the third place at all is
-# the path of training: a batch with few positives is divided by another total, and the
-# difference of two rows moves differently from one. (b) cannot be sure of anything,
-# because its second softmax sees numbers between 0 and 1. (d) has no weight: it is as
-# good a ranking, with probabilities that match the data. That is the other half of the
-# answer: **a weight shifts probabilities**, and ``prior="train"`` shifts them back.
+# (a), (c), (e) and (f) are the same loss. They differ in the third decimal because
+# training takes another path: the loss of a batch with few positives is divided by
+# another total, and two rows of weights move differently from one. (b) cannot be
+# confident of anything, because its second softmax gets numbers between 0 and 1. (d)
+# has no weight: its ranking is as good, and its probabilities match the data. That is
+# the other half of the answer: **a weight shifts probabilities**, and ``prior="train"``
+# shifts them back.
 
 # %%
 # What a wrong answer teaches
 # ---------------------------
-# The gradient of the loss at a negative, against its logit. A network learns from its
-# errors, and here it errs on the right. The double softmax learns least where the error
-# is largest; a sigmoid with ``BCELoss`` in float32 stops at 17, where the sigmoid has
-# become exactly 1.
+# The gradient of the loss of a negative, against its logit. The further to the right,
+# the larger the error. The double softmax learns least where the error is largest; a
+# sigmoid with ``BCELoss`` in float32 stops at 17, where the sigmoid becomes exactly 1.
 logits = torch.linspace(-10, 25, 701, requires_grad=True)
 two = torch.stack([torch.zeros_like(logits), logits], dim=1)
 negative = torch.zeros(len(logits))
@@ -177,9 +177,9 @@ plt.show()
 # The same in skbin
 # -----------------
 # One logit is the default, ``pos_weight`` is one number or "balanced", and a module
-# with a softmax or sigmoid at its end is refused. Old networks with two outputs are
-# welcome as they are, or with :func:`skbin.fold_softmax_head` as one logit with the
-# same probabilities.
+# that ends in a softmax or sigmoid is refused. Networks with two outputs work as they
+# are; :func:`skbin.fold_softmax_head` gives one with one logit and the same
+# probabilities.
 from skbin import BinaryNetClassifier, fold_softmax_head  # noqa: E402
 
 old = trained(2, VARIANTS["(a) two logits, CrossEntropyLoss(weight)"][1])

@@ -5,7 +5,7 @@ A rare digit, found by a convolutional network with a tuned cutoff
 Handwritten digits of 8 x 8 pixels, read as sequences: 8 channels (rows) of 8 steps
 (columns). The eights are the positive class, and most of them are taken away, so that
 they are rare. A network is trained on oversampled data, its cutoff is tuned by
-cross-validation, and both cutoffs are compared on data that none of it has seen.
+cross-validation, and the default and the tuned cutoff are compared on test data.
 """
 
 # %%
@@ -56,8 +56,8 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 # One network
 # -----------
 # Oversampling happens inside the pipeline: in each fold only the rows that are trained
-# on are repeated, never those that are scored. `prior` tells the network how rare the
-# class is outside of the oversampled data, and its probabilities refer to that.
+# on are repeated, never those that are scored. `prior` is the share of positives in the
+# data before oversampling, and the probabilities refer to it.
 pipeline = Pipeline(
     [
         ("scale", StandardScaler()),
@@ -80,7 +80,7 @@ pipeline.set_params(net__verbose=0)
 # ----------
 # 33 cutoffs in five folds of the training data, evenly spaced as logits, because the
 # good ones for a rare class are small. The test data are not touched. With ``memory``
-# each fold trains one network, which serves all of the cutoffs.
+# each fold trains one network, which is used for all cutoffs.
 print("\nTuning the cutoff by GridSearchCV: 33 cutoffs in 5 folds, scored by F1 ...")
 thresholds = expit(np.linspace(-6, 2, 33))
 with tempfile.TemporaryDirectory() as folder:
@@ -94,8 +94,8 @@ tuned = float(search.best_params_["net__threshold"])
 print(f"Best cutoff: {tuned:.3f} (F1 in cross-validation {search.best_score_:.3f})\n")
 
 # %%
-# Before and after, on data that nothing has seen
-# -----------------------------------------------
+# Before and after, on the test data
+# ----------------------------------
 probability = search.best_estimator_.predict_proba(X_test)[:, 1]
 print(f"{'on the test data':<26}{'precision':>10}{'recall':>8}{'F1':>8}")
 for name, threshold in [("default", 0.5), ("tuned", tuned)]:
@@ -105,7 +105,7 @@ for name, threshold in [("default", 0.5), ("tuned", tuned)]:
         f"{precision_score(y_test, y_pred):>10.3f}"
         f"{recall_score(y_test, y_pred):>8.3f}{f1_score(y_test, y_pred):>8.3f}"
     )
-print("\nThese two do not depend on the cutoff, before and after are the same:")
+print("\nThese two do not depend on the cutoff:")
 print(f"  average precision {average_precision_score(y_test, probability):.3f}")
 print(f"  Brier score       {brier_score_loss(y_test, probability):.4f}")
 

@@ -1,29 +1,21 @@
 """Where scikit-learn and torch meet: `BinaryNetClassifier`."""
 
-from dataclasses import replace
-from numbers import Integral, Real
-from typing import Any, ClassVar
+import inspect
+from typing import Any
 
-import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import (
-    Interval,
-    Options,
-    StrOptions,
     validate_parameter_constraints,
 )
 from torch import nn
-from torch.utils.data import Dataset
 
-from skbin.data.intake import admit, admit_for_prediction
+from skbin.data.intake import admit
 from skbin.data.labels import warn_if_positive_is_frequent
-from skbin.data.seen import warn_if_trained_on
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
-from skbin.memory.cache import recall_or_train
+from skbin.memory.cache import load_or_train
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
@@ -43,8 +35,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
     A skorch net (each parameter and callback of skorch works) and a scikit-learn
     classifier. The network ends in one logit and is trained with
-    ``BCEWithLogitsLoss(pos_weight=...)``. Labels of any type, DataFrames and sparse
-    matrices become float32 tensors once, and batches are sliced from tensors that live
+    ``BCEWithLogitsLoss(pos_weight=...)``; its batches are sliced from tensors that live
     on the device. `predict` returns the positive class where its probability is at
     least `threshold`, which can be changed and tuned without training again.
 
@@ -118,10 +109,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
-        Seeds weights, shuffling and dropout without touching global generators.
-        With an int two fits on a CPU give the same weights to the bit, if torch may use
-        the same number of threads for both; fits in threads take turns for it. None:
-        torch's generator is used as it stands.
+        Seeds weights, shuffling and dropout without touching global generators. With an
+        int two fits on a CPU with as many threads give identical weights. None: torch's
+        generator is used as it stands.
     **kwargs : dict
         Parameters of the parts, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
@@ -166,8 +156,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     as it was before the call. One object is not meant to be fitted in one thread while
     another predicts with it.
 
-    Columns of numbers far from zero, such as times in milliseconds, are brought near it
-    in double precision before they become float32: their median is subtracted.
+    From columns of numbers far from zero, such as times in milliseconds, the median is
+    subtracted in double precision before they become float32.
 
     Fits with `random_state` or `memory` in several threads of one process take turns,
     because torch has one generator for all of them. A callback may fit another network,
@@ -175,16 +165,15 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
     With `memory`, `fit` trains only what the folder does not hold for the same data,
     parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
-    no part. What it gives is what training gives: weights, `history`, optimizer.
-    Processes that want the same network wait for the one that trains it. With
-    ``random_state=None`` a network of any seed is reused, so that repeated fits are
-    identical. What callbacks do elsewhere, such as writing files, is not repeated, and
-    scikit-learn's callbacks see no epochs of it. A training that was killed or
-    interrupted goes on after the last epoch that it left in the folder. Saving takes at
-    most 5 % of the training time, except for the first save; a resumed training gives
-    exactly the result of an undisturbed one. The folder holds pickles: whoever can
-    write there can run code here. `partial_fit`, warm starts and torch Datasets always
-    train.
+    no part. With ``random_state=None`` a network of any seed is reused, so that
+    repeated fits are identical. What callbacks do elsewhere, such as writing files, is
+    not repeated. A training that was killed or interrupted goes on after the last epoch
+    that it left in the folder, with exactly the result of an undisturbed one; saving
+    takes at most 5 % of the training time, except for the first save. The folder holds
+    pickles: whoever can write there can run code here. It does not see code that is
+    found by a string, files and environment variables that code reads, or changes made
+    at run time to libraries: clear it after such a change. `partial_fit`, warm starts
+    and torch Datasets always train.
 
     References
     ----------
@@ -201,31 +190,6 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     >>> net.set_params(threshold=0.0).predict(X[:3])
     array([1, 1, 1])
     """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "module": [callable, StrOptions({"auto"})],
-        "criterion": [callable],
-        "optimizer": [callable],
-        "iterator_train": [callable, StrOptions({"auto"})],
-        "iterator_valid": [callable, StrOptions({"auto"})],
-        "dataset": [callable, Dataset, StrOptions({"auto"})],
-        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [
-            None,  # of a Dataset whose samples are batches
-            Interval(Integral, 1, None, closed="left"),
-            Options(Integral, {-1}),
-        ],
-        "train_split": [None, callable, Options(bool, {False})],
-        "callbacks": [None, StrOptions({"disable"}), list, tuple],
-        "prior": [
-            None,
-            StrOptions({"train"}),
-            Interval(Real, 0, 1, closed="neither"),
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
 
     def __init__(
         self,
@@ -314,7 +278,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
             modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
-            known=BaseEstimator._get_param_names.__func__(type(self)),
+            known=inspect.signature(BinaryNetClassifier).parameters,
             parts={
                 "module": modules,
                 "criterion": (criterion,),
@@ -324,24 +288,12 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
             knows_all_parts=type(self) is BinaryNetClassifier,
         )
 
-    def _validate_params(self):
-        super()._validate_params()
-        self._check_parameters()
-
     def _check_parameters(self) -> None:
-        self._check_threshold()
-        BaseEstimator._validate_params(self)
+        super()._check_parameters()
         self._refuse_unknown_names(
             self._params_of_parts(), self.module, self.criterion, self.optimizer
         )
         refuse_other_order(self.iterator_valid, self.get_params_for("iterator_valid"))
-
-    def __getstate__(self):
-        # A checkpoint that is written while training must not load as if training.
-        state = super().__getstate__()
-        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            state.pop(name, None)
-        return state
 
     # ---- training
 
@@ -388,7 +340,7 @@ dict of arrays, or torch Dataset
         with as_before_on_error(self, continues=not fresh):
             task.begin()
             self._train(
-                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, task=task
+                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, None, task
             )
             task.end()
         return self
@@ -419,7 +371,8 @@ dict of arrays, or torch Dataset
                 "partial_fit",
                 fresh,
                 n_epochs,
-                classes=classes,
+                classes,
+                None,
             )
         return self
 
@@ -435,17 +388,7 @@ dict of arrays, or torch Dataset
         return epochs
 
     def _train(
-        self,
-        X,
-        y,
-        sample_weight,
-        fit_params,
-        method,
-        fresh,
-        n_epochs,
-        *,
-        classes=None,
-        task=None,
+        self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
     ):
         self._check_parameters()
         require_device(self.device)
@@ -474,13 +417,8 @@ dict of arrays, or torch Dataset
             return
         self._data = describe(samples)
         depends_on = self._depends_on(samples, run, fit_params)
-        take_over(self, recall_or_train(self.memory, depends_on, train))
-        self._data = replace(
-            describe(samples),
-            class_totals=self._data.class_totals,
-            pos_weight=self._data.pos_weight,
-            batch_prior=self._data.batch_prior,
-        )
+        take_over(self, load_or_train(self.memory, depends_on, train))
+        self._data = self._data.described_by(describe(samples))
 
     def _depends_on(self, samples, run, fit_params) -> dict[str, Any]:
         params = self.get_params(deep=False)
@@ -503,16 +441,9 @@ dict of arrays, or torch Dataset
         if not isinstance(self.module, str):
             return self.module
         shape = None if self._data is None else self._data.shape
+        if self._data is not None and (shape is None or len(shape) not in (2, 3)):
+            raise ValueError(
+                "module='auto' knows tables and signals, arrays of two and three axes, "
+                f"got {'no array' if shape is None else shape}. Pass a module."
+            )
         return ConvNet if shape is not None and len(shape) == 3 else DenseNet
-
-    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
-        """Warn if most of these rows were trained on; displays ask for it."""
-        if self._data is None or self._data.seen_rows is None:
-            return
-        warn_if_trained_on(
-            self._data.seen_rows,
-            admit_for_prediction(self, X, self._data).X,
-            is_positive,
-            name=type(self).__name__,
-            stacklevel=stacklevel + 1,
-        )

@@ -24,13 +24,12 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         As for `BinaryNetClassifier`.
     accelerator : accelerate.Accelerator
         What knows of the processes. Its ``mixed_precision`` works too.
-    device : None, default=None
-        Accelerate chooses it.
-    unwrap_after_train : bool, default=True
-        Whether the network comes out of what Accelerate puts around it.
+    callbacks__print_log__sink : callable, default=print
+        What skorch's table of epochs is written with; see `BinaryNetClassifier`.
     **kwargs : dict
-        As for `BinaryNetClassifier`. Several processes need an int as `random_state`
-        and no `memory`.
+        As for `BinaryNetClassifier`, but ``device=None``: Accelerate chooses it. With
+        ``unwrap_after_train=False`` the network stays in what Accelerate puts around
+        it. Several processes need an int as `random_state` and no `memory`.
 
     References
     ----------

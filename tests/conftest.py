@@ -35,3 +35,8 @@ def spam(rare):
     """The same rows, labelled by strings of which the rare one sorts last."""
     X, y = rare
     return X, np.where(y == 1, "spam", "ham")
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Name objects by their class: workers must collect the same names."""
+    return type(val).__name__ if " at 0x" in repr(val) else None

@@ -174,10 +174,13 @@ def test_copies_of_a_row_stay_on_one_side_of_the_validation_split(cv):
     assert 6 <= sum(valid_y) <= 9
 
 
-def test_with_too_few_distinct_rows_copies_are_split():
-    rows = TensorRows(np.repeat([[0.0], [1.0]], 10, axis=0), np.repeat([0, 1], 10))
-    train, valid = hold_out(ValidSplit(5, stratified=True), rows)
-    assert (len(train), len(valid)) == (16, 4)
+def test_copies_of_the_only_row_of_a_class_stay_in_training():
+    X = np.r_[np.zeros(30), np.arange(10)][:, np.newaxis]
+    rows = TensorRows(X, np.r_[np.ones(30), np.zeros(10)])
+    with pytest.warns(UserWarning, match="Class 1 has one distinct row"):
+        train, valid = hold_out(ValidSplit(5, stratified=True), rows)
+    assert (len(train), len(valid)) == (38, 2)
+    assert not rows.target[valid.indices].any()
 
 
 def test_a_split_by_share_follows_the_seed():

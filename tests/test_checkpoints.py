@@ -227,7 +227,7 @@ def test_a_kill_right_after_the_end_leaves_one_entry(rare, tmp_path, monkeypatch
     net = BinaryNetClassifier(
         DenseNet, max_epochs=2, memory=str(tmp_path), random_state=0
     )
-    monkeypatch.setattr("skbin.memory.cache._Shelf._clear_unfinished", kill)
+    monkeypatch.setattr("skbin.memory.cache._Entry._clear_unfinished", kill)
     with pytest.raises(KeyboardInterrupt):
         clone(net).fit(*rare)
     monkeypatch.undo()
@@ -276,7 +276,7 @@ def test_a_state_that_cannot_be_written_is_told_once_and_not_tried_again(
     )
     with pytest.warns(UserWarning, match="pickle '_thread.lock'") as caught:
         net.fit(*rare)
-    of_checkpoints = [w for w in caught if "killed begins anew" in str(w.message)]
+    of_checkpoints = [w for w in caught if "If it is killed" in str(w.message)]
     assert len(of_checkpoints) == 1
     assert len(caught) == 2  # and one that the trained network is not kept either
     assert len(n_tries) == 2

@@ -1,6 +1,7 @@
 """torch Datasets, loaders and dicts: their targets are read by the labels of fit."""
 
 import re
+import warnings
 from functools import partial
 
 import numpy as np
@@ -14,19 +15,22 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import SliceDataset, predefined_split
+from skorch.history import History
 from torch import nn
 from torch.utils.data import (
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
+    Sampler,
     Subset,
     SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
 )
 
-from skbin import BalancedBatches, BinaryNetClassifier
+from skbin import BalancedBatches, BinaryNetClassifier, DenseNet
 
 
 def quick(*args, **kwargs):
@@ -151,10 +155,10 @@ def test_floats_of_any_width_are_cast(rare, cast, kind):
             "skorch": lambda: SkorchDataset(X, y),
             "dict": lambda: data,
         }[kind]()
-    net = quick().fit(data, y)
-    expected = quick().fit(X.float().numpy(), y)
+    net = quick(iterator_train__shuffle=False).fit(data, y)
+    expected = quick(iterator_train__shuffle=False).fit(X.float().numpy(), y)
     assert_allclose(
-        net.predict_proba(data).mean(), expected.predict_proba(X.float()).mean()
+        net.predict_proba(data), expected.predict_proba(X.float()), rtol=1e-5
     )
 
 
@@ -361,3 +365,203 @@ def test_early_stopping_keeps_the_best_epoch_of_labels_that_sort_the_other_way(r
         callbacks=[EarlyStopping(patience=3, load_best=True)],
     ).fit(X[:200], 1 - y[:200])
     assert len(net.history) > 10
+
+
+class Wrapped(Dataset):
+    """A user's own view of rows."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __len__(self):
+        return len(self.base)
+
+    def __getitem__(self, i):
+        return self.base[i]
+
+
+def hold_out_wrapped(wrap):
+    def split(dataset, y=None, **kwargs):
+        first, last = Subset(dataset, range(200)), Subset(dataset, range(200, 300))
+        return first, wrap(last)
+
+    return split
+
+
+@pytest.mark.parametrize("wrap", [Wrapped, lambda rows: ConcatDataset([rows])])
+def test_rows_in_a_wrapper_of_the_users_are_not_encoded_twice(rare, wrap):
+    X, y = rare
+    settings = {"pos_label": 0}
+    net = quick(train_split=hold_out_wrapped(wrap), **settings).fit(X, 1 - y)
+    plain = quick(train_split=hold_out_wrapped(lambda s: s), **settings).fit(X, 1 - y)
+    assert net.history[-1, "valid_loss"] == pytest.approx(
+        plain.history[-1, "valid_loss"], rel=1e-4
+    )
+    with pytest.raises(ValueError, match="hides their sample_weight"):
+        quick(train_split=hold_out_wrapped(wrap)).fit(
+            X, y, sample_weight=np.linspace(1, 2, 300)
+        )
+
+
+@pytest.mark.parametrize("name", ["sampler", "batch_sampler", "collate_fn"])
+def test_none_for_a_parameter_of_a_loader_is_as_if_it_were_not_given(rare, name):
+    X, y = rare
+    net = quick(**{f"iterator_train__{name}": None}).fit(X, y)
+    assert_array_equal(net.predict_proba(X), quick().fit(X, y).predict_proba(X))
+
+
+class Ranged(IterableDataset):
+    def __init__(self, X, y):
+        self.X, self.y, self.start, self.stop = X, y, 0, len(X)
+
+    def __iter__(self):
+        rows = range(self.start, self.stop)
+        return ((self.X[i], self.y[i]) for i in rows)
+
+
+def one_half_each(worker):
+    info = torch.utils.data.get_worker_info()
+    half = len(info.dataset.X) // 2
+    info.dataset.start, info.dataset.stop = half * worker, half * (worker + 1)
+
+
+def test_workers_of_a_stream_may_be_given_their_part(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    net = quick(
+        max_epochs=1,
+        iterator_train__num_workers=2,
+        iterator_train__worker_init_fn=one_half_each,
+    ).fit(Ranged(X, y))
+    assert sum(net.history[-1, "batches", :, "train_batch_size"]) == 300
+
+
+def test_weights_work_with_a_history_of_the_users(rare):
+    class OwnHistory(History):
+        pass
+
+    X, y = rare
+    weight = np.where(y == 1, 30.0, 1.0)
+    nets = [quick().fit(X, y, sample_weight=weight), quick()]
+    nets[1].history_ = OwnHistory()
+    nets[1].fit(X, y, sample_weight=weight)
+    assert type(nets[1].history) is OwnHistory
+    assert_allclose(nets[1].predict_proba(X), nets[0].predict_proba(X))
+    assert nets[1].history[-1, "train_loss"] == nets[0].history[-1, "train_loss"]
+
+
+@pytest.mark.parametrize("weight", [1e-60, 1e-300])
+def test_batches_of_rows_that_hardly_count_give_no_nan(rare, weight):
+    X, y = rare
+    weights = np.where(np.arange(300) < 290, weight, 1.0)
+    net = quick(batch_size=16).fit(X, y, sample_weight=weights)
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+def test_rows_of_weight_zero_teach_nothing_about_the_data(rare):
+    X = 1e12 + np.round(1000 * rare[0])
+    y = rare[1]
+    more = np.r_[X, np.zeros((900, 8))]
+    weight = np.r_[np.ones(300), np.zeros(900)]
+    net = quick().fit(more, np.r_[y, np.zeros(900)], sample_weight=weight)
+    assert_allclose(net.predict_proba(X), quick().fit(X, y).predict_proba(X), rtol=1e-5)
+
+
+def test_rows_that_are_held_out_need_weight(rare):
+    X, y = rare
+    split = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 200, -1, 0)))
+    with pytest.raises(ValueError, match="holds out no row of positive weight"):
+        quick(train_split=split).fit(
+            X, y, sample_weight=(np.arange(300) < 200).astype(float)
+        )
+
+
+def test_a_sampler_of_batches_is_known_to_draw_positives_more_often(rare):
+    X, y = rare
+    weights = np.where(y == 1, 1 / y.sum(), 1 / (1 - y).sum())
+    batches = BatchSampler(WeightedRandomSampler(weights, 300), 50, drop_last=False)
+    net = quick(iterator_train__batch_sampler=batches).fit(X, y)
+    assert net.batch_prior_ == pytest.approx(0.5)
+    short = WeightedRandomSampler(weights[:200], 300)
+    with pytest.raises(ValueError, match="one weight for each row"):
+        quick(iterator_train__sampler=short).fit(X, y)
+
+
+def test_one_layer_that_was_switched_to_training_changes_no_prediction(rare):
+    net = quick(DenseNet).fit(*rare)
+    expected = net.predict_proba(rare[0])
+    net.module_.layers[2].train()
+    assert_array_equal(net.predict_proba(rare[0]), expected)
+
+
+class EveryThird(Sampler):
+    def __len__(self):
+        return 100
+
+    def __iter__(self):
+        return iter(range(0, 300, 3))
+
+
+def test_a_prior_behind_a_sampler_of_unknown_share_is_refused(rare):
+    net = quick(iterator_train__sampler=EveryThird(), prior="train").fit(*rare)
+    with pytest.raises(ValueError, match="that EveryThird draws, which is not known"):
+        net.predict_proba(rare[0])
+    assert net.set_params(prior=None).predict_proba(rare[0]).shape == (300, 2)
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples, Stream])
+def test_numbers_far_from_zero_are_read_alike_from_a_dataset(rare, kind):
+    X, y = 1e12 + np.round(1000 * rare[0]), rare[1]
+    net = quick().fit(X, y)
+    assert_allclose(
+        net.predict_proba(kind(X, y)), net.predict_proba(X), rtol=1e-5, atol=1e-7
+    )
+    valid = kind(X[200:], y[200:])
+    net = quick(train_split=predefined_split(valid)).fit(X[:200], y[:200])
+    expected = log_loss(y[200:], net.predict_proba(X[200:]))
+    assert net.history[-1, "valid_loss"] == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("change", [lambda y: 1 - y, lambda y: y[:-1]])
+def test_labels_that_contradict_a_stream_are_refused(rare, change):
+    X, y = rare
+    with pytest.raises(ValueError, match=r"the same|goes on"):
+        quick().fit(Stream(X.astype(np.float32), y), change(y))
+
+
+def test_a_sampler_of_one_class_is_refused(rare):
+    X, y = rare
+    negatives = SubsetRandomSampler(np.flatnonzero(y == 0).tolist())
+    with pytest.raises(ValueError, match="the sampler draws rows of one class"):
+        quick(iterator_train__sampler=negatives).fit(X, y)
+
+
+def test_a_loader_that_shuffles_predictions_is_refused(rare):
+    with pytest.raises(ValueError, match="shuffles or drops rows"):
+        quick(iterator_valid=partial(DataLoader, shuffle=True)).fit(*rare).predict(
+            rare[0]
+        )
+
+
+def test_rows_that_were_held_out_were_not_trained_on(rare):
+    X, y = rare
+    last = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 200, -1, 0)))
+    net = quick(train_split=last).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net._warn_if_trained_on(X[200:], y[200:] == 1, stacklevel=1)
+    with pytest.warns(UserWarning, match="was trained on 100%"):
+        net._warn_if_trained_on(X[:200], y[:200] == 1, stacklevel=1)
+
+
+def test_another_positive_label_is_refused_where_training_goes_on(rare):
+    net = quick().fit(*rare)
+    with pytest.raises(ValueError, match="was set after training had begun"):
+        net.set_params(pos_label=0).partial_fit(*rare)
+
+
+def test_a_softmax_over_one_output_is_refused_under_a_loss_of_probabilities(rare):
+    def make():
+        return nn.Sequential(nn.Linear(8, 1), nn.Softmax(1))
+
+    with pytest.raises(ValueError, match="which is always 1"):
+        quick(make, criterion=nn.BCELoss).fit(*rare)

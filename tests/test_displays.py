@@ -115,6 +115,7 @@ def test_two_metrics_of_one_name_are_two_curves(scores):
     )
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert len(texts) == 6
+    assert len({line.get_color() for line in display.lines_}) == 6
 
 
 def test_no_metric_at_all_is_refused(scores):

@@ -25,7 +25,7 @@ def default_of(type_line):
 
 def written(default):
     """How a docstring writes a default."""
-    if inspect.isclass(default) or inspect.isfunction(default):
+    if inspect.isclass(default) or inspect.isroutine(default):
         is_torch = default.__module__.startswith("torch")
         name = default.__qualname__
         return (

@@ -1,16 +1,21 @@
 """What counts as the same training, and what does not."""
 
+import contextlib
 import copy
+import enum
+import importlib
 import math
 import pickle
 import subprocess
 import sys
 import textwrap
+import threading
 import types
 from functools import partial
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -122,12 +127,149 @@ def test_a_copy_sent_to_a_worker_has_the_same_key(value):
     assert key(cloudpickle.loads(cloudpickle.dumps(value))) == key(value)
 
 
+class Kind(enum.Enum):
+    FIRST = 1
+    SECOND = 2
+
+
+@pytest.mark.parametrize(
+    ("numpys", "pythons"),
+    [
+        (np.int64(2), 2),
+        (np.int32(2), 2),
+        (np.uint8(2), 2),
+        (np.float64(0.1), 0.1),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.array(2), 2),
+        (np.array(0.1), 0.1),
+        ([np.int64(2)], [2]),
+        ({"width": np.int64(2)}, {"width": 2}),
+        (partial(nn.Linear, np.int64(3)), partial(nn.Linear, 3)),
+        (EarlyStopping(patience=np.int64(3)), EarlyStopping(patience=3)),
+    ],
+)
+def test_a_number_of_numpy_is_the_number(numpys, pythons):
+    assert key(numpys) == key(pythons)
+
+
+def test_a_number_of_half_the_digits_is_another_one():
+    assert len({key(0.1), key(np.float32(0.1)), key(np.float16(0.1))}) == 3
+
+
+def test_an_array_is_the_same_as_a_memory_map(tmp_path):
+    array = np.arange(6.0).reshape(2, 3)
+    np.save(tmp_path / "array.npy", array)
+    assert key(np.load(tmp_path / "array.npy", mmap_mode="r")) == key(array)
+
+
+FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, None]})
+DIFFERENT = {
+    "values": [FRAME, FRAME.replace({"a": {2: 3}}), FRAME.replace({"b": {"y": "z"}})],
+    "names": [FRAME, FRAME.rename(columns={"a": "A"}), FRAME.set_index("a")],
+    "types": [FRAME, FRAME.astype({"a": "int32"}), FRAME.astype({"b": "category"})],
+    "series": [FRAME["a"], FRAME["a"] + 1, FRAME["a"].rename("A"), FRAME["b"]],
+    "categories": [
+        pd.Categorical(["a", "b"]),
+        pd.Categorical(["a", "a"], categories=["a", "b"]),
+        pd.Categorical(["a", "b"], categories=["a", "b", "c"]),
+        pd.Categorical(["a", "b"], ordered=True),
+    ],
+    "times": [pd.Timestamp(1), pd.Timestamp(2), pd.Timestamp(1, tz="UTC"), pd.NaT],
+    "durations": [pd.Timedelta(1), pd.Timedelta(2)],
+    "indices": [pd.Index([1, 2]), pd.Index([1, 3]), pd.Index(["1", "2"])],
+    "missing integers": [pd.array([1, None]), pd.array([1, 1]), pd.array([2, None])],
+    "masked": [
+        np.ma.masked_array([1, 2], [0, 0]),
+        np.ma.masked_array([1, 2], [0, 1]),
+        np.ma.masked_array([1, 3], [0, 0]),
+        np.ma.masked_array([1, 2], [0, 0], fill_value=7),
+    ],
+    "enumerated": [Kind.FIRST, Kind.SECOND],
+    "dates": np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"),
+}
+
+
+@pytest.mark.parametrize("held_by", [lambda value: value, lambda value: {"a": [value]}])
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_values_of_pandas_and_masks_are_in_the_key(name, held_by):
+    values = [held_by(value) for value in DIFFERENT[name]]
+    assert len({key(value) for value in values}) == len(values)
+    for value in values:
+        for other in (
+            copy.deepcopy(value),
+            cloudpickle.loads(cloudpickle.dumps(value)),
+        ):
+            assert key(other) == key(value)
+
+
+def test_how_a_frame_was_put_together_does_not_matter():
+    piecewise = pd.DataFrame({"a": [1, 2]})
+    piecewise["b"] = ["x", "y"]
+    piecewise["c"] = [0.5, None]
+    assert key(piecewise) == key(FRAME)
+
+
+class Silent:
+    """Tells pickle nothing of what it holds."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __getstate__(self):
+        return None
+
+
+class Empty(Silent):
+    def __getstate__(self):
+        return {}
+
+
+class SilentCallback(EarlyStopping):
+    def __getstate__(self):
+        return {}
+
+
+@pytest.mark.parametrize("silent", [Silent(1), Empty(1), SilentCallback()])
+def test_an_object_that_tells_nothing_of_itself_is_refused(silent):
+    with pytest.raises(TypeError, match=r"cannot be told apart .*__getstate__"):
+        Fingerprint([silent])
+
+
+class Stateless:
+    pass
+
+
+def test_an_object_that_holds_nothing_has_a_key():
+    assert key(Stateless()) == key(Stateless()) != key(object())
+
+
 @given(array=st_numpy.arrays(np.float32, st.integers(1, 20)), place=st.integers(0, 19))
 def test_one_changed_number_changes_the_key(array, place):
     changed = array.copy()
     changed[place % len(array)] += 1
     same = np.array_equal(array, changed, equal_nan=True)
     assert (key(array) == key(changed)) == same
+
+
+@pytest.mark.parametrize("make", [np.zeros, torch.zeros])
+def test_one_of_many_numbers_changes_the_key(make):
+    first, second = make((100, 100)), make((100, 100))
+    assert key(first) == key(second)
+    second[50, 50] = 1
+    assert key(first) != key(second)
+
+
+def test_a_function_may_close_over_what_is_not_there_yet():
+    def made(default):
+        def function(x=default):
+            return later
+
+        if default is None:
+            later = 1
+        return function
+
+    assert key(made(1)) == key(made(1)) != key(made(2))
 
 
 def test_a_network_with_other_weights_has_another_key():
@@ -209,8 +351,9 @@ def test_key_is_the_same_in_another_process(tmp_path):
 
 
 def test_what_cannot_be_told_apart_is_refused():
-    with pytest.raises(TypeError, match=r"generator.* cannot be told apart"):
-        Fingerprint(number for number in range(3))
+    for value in ((number for number in range(3)), threading.Lock()):
+        with pytest.raises(TypeError, match=r"(generator|lock).* cannot be told apart"):
+            Fingerprint(value)
 
 
 def test_user_code_is_listed_in_one_order():
@@ -273,17 +416,110 @@ def test_what_a_module_of_the_user_holds_is_followed(source, monkeypatch):
     assert keyed(1) != keyed(2)
 
 
-def test_attributes_of_a_function_and_the_default_type_count():
+@pytest.mark.parametrize(
+    "statement", ["from {dots}sub import h", "from {dots}sub.h import f"]
+)
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_relative_imports_inside_a_function_are_followed(
+    tmp_path, monkeypatch, level, statement
+):
+    """At level 3 the function lies in top.a.b.user, and imports from top.sub."""
+    name = f"package_of_level_{level}_{len(statement)}"
+    places = [name, "a", "b"][:level]
+    for depth in range(1, level + 1):
+        folder = tmp_path.joinpath(*places[:depth])
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+    sub = tmp_path / name / "sub"
+    sub.mkdir()
+    (sub / "__init__.py").touch()
+    line = statement.format(dots="." * level)
+    called = "f" if line.endswith("f") else "h.f"
+    user = f"def use(x):\n    {line}\n    return {called}(x)\n"
+    tmp_path.joinpath(*places, "user.py").write_text(user)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def keyed(factor):
+        for module in [module for module in sys.modules if module.startswith(name)]:
+            del sys.modules[module]
+        (sub / "h.py").write_text(f"def f(x):\n    return x * {factor}\n")
+        importlib.invalidate_caches()
+        return key(importlib.import_module(".".join([*places, "user"])).use)
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert keyed(2) == keyed(2)
+    assert keyed(2) != keyed(3)
+
+
+def test_an_import_that_is_not_there_has_a_key():
+    source = """
+    def f(x):
+        try:
+            import no_such_package
+        except ImportError:
+            return x
+    """
+    assert key(defined(source, name="f")) == key(defined(source, name="f"))
+
+
+def test_attributes_of_a_function_count():
     function = defined("def f(x):\n    return x", name="f")
     before = key(function)
     function.kind = 1
     assert key(function) != before
-    before = key(1)
-    torch.set_default_dtype(torch.float64)
+
+
+@contextlib.contextmanager
+def setting(owner, name, value):
+    before = getattr(owner, name)
+    setattr(owner, name, value)
     try:
-        assert key(1) != before
+        yield
     finally:
-        torch.set_default_dtype(torch.float32)
+        setattr(owner, name, before)
+
+
+@contextlib.contextmanager
+def called(setter, value, before):
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(before)
+
+
+CUDNN = torch.backends.cudnn
+SETTINGS = {
+    "autocast": lambda: torch.autocast("cpu"),
+    "autocast to half precision": lambda: torch.autocast("cpu", torch.float16),
+    "default type": lambda: called(
+        torch.set_default_dtype, torch.float64, torch.float32
+    ),
+    "default device": lambda: torch.device("meta"),
+    "deterministic": lambda: called(torch.use_deterministic_algorithms, True, False),
+    "matmul": lambda: called(torch.set_float32_matmul_precision, "medium", "highest"),
+    "matmul, somewhat": lambda: called(
+        torch.set_float32_matmul_precision, "high", "highest"
+    ),
+    "tf32 of cudnn": lambda: setting(CUDNN, "allow_tf32", not CUDNN.allow_tf32),
+    "benchmark": lambda: setting(CUDNN, "benchmark", not CUDNN.benchmark),
+    "deterministic cudnn": lambda: setting(
+        CUDNN, "deterministic", not CUDNN.deterministic
+    ),
+    "deterministic mkldnn": lambda: setting(
+        torch.backends.mkldnn, "deterministic", True
+    ),
+}
+
+
+def test_what_is_set_for_all_of_torch_counts_while_it_is_set():
+    before = key(1)
+    keys = {before}
+    for make in SETTINGS.values():
+        with make():
+            keys.add(key(1))
+        assert key(1) == before
+    assert len(keys) == 1 + len(SETTINGS)
 
 
 def test_a_users_dataclass_has_a_key():

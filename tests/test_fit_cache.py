@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline as ImbalancedPipeline
+from imblearn.under_sampling import RandomUnderSampler
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -31,7 +32,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, TargetEncoder
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -166,6 +167,65 @@ def test_imbalanced_pipelines_profit(net, data, trainings):
     assert len(trainings) == 3 + 1
 
 
+def with_step(step, net):
+    return ImbalancedPipeline([("step", step), ("net", net)])
+
+
+FIXED = StratifiedKFold(5, shuffle=True, random_state=0)
+STEPS = {
+    "SMOTE": (SMOTE(), SMOTE(random_state=0)),
+    "undersampling": (RandomUnderSampler(), RandomUnderSampler(random_state=0)),
+    "TargetEncoder": (TargetEncoder(), TargetEncoder(cv=FIXED)),
+}
+
+
+@pytest.fixture
+def binned(data):
+    X, y = data
+    return np.digitize(X[:, :4], [-1, 0, 1]), y
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_that_makes_other_rows_in_each_fit_triggers_a_warning(
+    net, binned, trainings, name
+):
+    search = GridSearchCV(
+        with_step(STEPS[name][0], net.set_params(max_epochs=1)),
+        {"net__threshold": np.linspace(0.1, 0.9, 13)},
+        cv=2,
+        scoring="f1",
+    )
+    with pytest.warns(
+        UserWarning, match="other rows in each fit: give it a random_state"
+    ) as told:
+        search.fit(*binned)
+    assert len(told) == 1
+    assert len(trainings) == 2 * 13 + 1
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_with_a_random_state_trains_once_per_fold(net, binned, trainings, name):
+    search = GridSearchCV(
+        with_step(STEPS[name][1], net.set_params(max_epochs=1)),
+        {"net__threshold": np.linspace(0.1, 0.9, 13)},
+        cv=2,
+        scoring="f1",
+    )
+    search.fit(*binned)
+    assert len(trainings) == 2 + 1
+
+
+def test_folds_and_features_trigger_no_warning(net, data, trainings):
+    X, y = data
+    net.set_params(max_epochs=1)
+    of_sorted_rows = np.argsort(y, kind="stable")  # then folds have the same targets
+    cross_validate(net, X[of_sorted_rows], y[of_sorted_rows], cv=10)
+    for scale in range(1, 15):  # and what is reused is worth keeping
+        for _ in range(2):
+            clone(net).fit(scale * X, y)
+    assert len(trainings) == 10 + 14
+
+
 def test_a_search_finds_what_it_finds_without_memory(net, data):
     searches = [
         GridSearchCV(estimator, {"threshold": THRESHOLDS}, cv=3, scoring="f1")
@@ -252,11 +312,44 @@ def test_whatever_training_depends_on_trains_anew(net, data, trainings, change):
     assert len(trainings) == 2
 
 
+def test_autocast_around_fit_trains_anew(net, data, trainings):
+    net.fit(*data)
+    with torch.autocast("cpu", torch.bfloat16):
+        clone(net).fit(*data)
+        clone(net).fit(*data)
+    assert len(trainings) == 2
+
+
+class Prices(Callback):
+    def __init__(self, frame):
+        self.frame = frame
+
+
+def test_a_frame_in_a_callback_counts_by_its_values(net, data, trainings):
+    for price in (1, 2, 1):
+        frame = pd.DataFrame({"price": [price], "kind": ["a"]})
+        callbacks = [*net.callbacks, ("prices", Prices(frame))]
+        clone(net).set_params(callbacks=callbacks).fit(*data)
+    assert len(trainings) == 2
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"batch_size": np.int64(32)}, {"lr": np.float64(0.01)}],
+    ids=lambda params: next(iter(params)),
+)
+def test_a_number_of_numpy_is_the_number(net, data, trainings, params):
+    clone(net).set_params(**params).fit(*data)
+    python = {name: value.item() for name, value in params.items()}
+    clone(net).set_params(**python).fit(*data)
+    assert len(trainings) == 1
+
+
 @pytest.mark.parametrize("package", ["torch", "skorch"])
 def test_another_version_trains_anew(net, data, trainings, package, monkeypatch):
     net.fit(*data)
     monkeypatch.setattr(
-        "skbin.memory.fingerprint._version",
+        "skbin.memory.fingerprint.version_of",
         lambda name: "2" if name == package else "1",
     )
     net.fit(*data)
@@ -266,9 +359,8 @@ def test_another_version_trains_anew(net, data, trainings, package, monkeypatch)
 @pytest.mark.parametrize(
     "params",
     [{"threshold": 0.9}, {"prior": "train"}, {"prior": 0.1}, {"verbose": 2}],
-    ids=str,
 )
-def test_what_training_does_not_depend_on_is_recalled(net, data, trainings, params):
+def test_what_training_does_not_depend_on_is_loaded(net, data, trainings, params):
     probability = net.fit(*data).predict_proba(data[0])
     other = clone(net).set_params(**params).fit(*data)
     assert len(trainings) == 1
@@ -276,7 +368,7 @@ def test_what_training_does_not_depend_on_is_recalled(net, data, trainings, para
     assert_array_equal(other.predict_proba(data[0]), probability)
 
 
-def test_other_names_of_the_classes_are_recalled_with_their_names(net, data, trainings):
+def test_other_names_of_the_classes_are_loaded_with_their_names(net, data, trainings):
     X, y = data
     net.fit(X, y)
     frame = pd.DataFrame(X).add_prefix("column")
@@ -287,7 +379,7 @@ def test_other_names_of_the_classes_are_recalled_with_their_names(net, data, tra
     assert set(named.predict(frame)) <= {"ham", "spam"}
 
 
-# ---- a recalled fit is a fit
+# ---- a loaded fit is a fit
 
 
 @pytest.mark.parametrize(
@@ -300,18 +392,18 @@ def test_other_names_of_the_classes_are_recalled_with_their_names(net, data, tra
     ],
     ids=["default", "split", "instance", "momentum"],
 )
-def test_a_recalled_fit_is_a_fresh_fit(net, data, trainings, params):
+def test_a_loaded_fit_is_a_fresh_fit(net, data, trainings, params):
     if "module" in params:
         net = BinaryNetClassifier(
             max_epochs=2, callbacks=net.callbacks, memory=net.memory, random_state=0
         )
     net.set_params(**params)
-    fresh, recalled = clone(net).fit(*data), clone(net).fit(*data)
+    fresh, loaded = clone(net).fit(*data), clone(net).fit(*data)
     assert len(trainings) == 1
     uncached = clone(net).set_params(memory=None).fit(*data)
-    assert vars(fresh).keys() == vars(recalled).keys() == vars(uncached).keys()
-    assert fresh.history.to_list() == recalled.history.to_list()
-    for other in (recalled, uncached):
+    assert vars(fresh).keys() == vars(loaded).keys() == vars(uncached).keys()
+    assert fresh.history.to_list() == loaded.history.to_list()
+    for other in (loaded, uncached):
         _assert_same_tensors(fresh.module_.state_dict(), other.module_.state_dict())
         _assert_same_tensors(
             fresh.optimizer_.state_dict()["state"],
@@ -335,11 +427,11 @@ def _assert_same_tensors(first, second):
             assert torch.equal(value, second[name])
 
 
-def test_training_goes_on_alike_from_a_recalled_fit(net, data):
-    fresh, recalled = clone(net).fit(*data), clone(net).fit(*data)
-    for other in (fresh, recalled):
+def test_training_goes_on_alike_from_a_loaded_fit(net, data):
+    fresh, loaded = clone(net).fit(*data), clone(net).fit(*data)
+    for other in (fresh, loaded):
         other.partial_fit(*data)
-    _assert_same_tensors(fresh.module_.state_dict(), recalled.module_.state_dict())
+    _assert_same_tensors(fresh.module_.state_dict(), loaded.module_.state_dict())
 
 
 @pytest.mark.parametrize("random_state", [None, 0, "instance"])
@@ -509,7 +601,7 @@ def outcome(process):
     return output, errors
 
 
-def test_what_a_script_defines_is_recalled_by_the_next_run(tmp_path, trainings):
+def test_what_a_script_defines_is_loaded_by_the_next_run(tmp_path, trainings):
     first, second = (outcome(started(tmp_path, "fit")) for _ in range(2))
     assert first == second
     assert len(trainings) == 1
@@ -521,9 +613,8 @@ def test_a_killed_process_leaves_nothing_half_written(tmp_path, trainings, when)
     killed.communicate(timeout=300)
     assert killed.returncode == -9
     assert not entries(tmp_path)
-    first, second = (outcome(started(tmp_path, "fit")) for _ in range(2))
-    assert first == second
-    assert first[1] == ""
+    _, errors = outcome(started(tmp_path, "fit"))
+    assert errors == ""
     assert len(trainings) == 2
     assert len(list((tmp_path / "memory").rglob("output.pkl*"))) == 1
 
@@ -629,10 +720,10 @@ def test_an_estimator_that_was_fitted_before_keeps_a_whole_entry(net, data, trai
     net.set_params(memory=None).fit(*data)
     memory = str(Path(trainings.file).parent / "memory")
     net.set_params(memory=memory, lr=0.01).fit(*data)
-    recalled = clone(net).fit(*data)
+    loaded = clone(net).fit(*data)
     assert len(trainings) == 2
-    assert_array_equal(recalled.predict_proba(data[0]), net.predict_proba(data[0]))
-    assert vars(recalled).keys() == vars(net).keys()
+    assert_array_equal(loaded.predict_proba(data[0]), net.predict_proba(data[0]))
+    assert vars(loaded).keys() == vars(net).keys()
 
 
 def test_what_breaks_the_fingerprint_trains_with_a_warning(net, data, trainings):
@@ -644,3 +735,37 @@ def test_what_breaks_the_fingerprint_trains_with_a_warning(net, data, trainings)
     ):
         net.fit(*data)
     assert net.predict(data[0]).shape == (200,)
+
+
+class Refers(Callback):
+    def __init__(self, other):
+        self.other = other
+
+
+def test_callbacks_that_hold_each_other_do_so_after_loading(rare, tmp_path):
+    nets = []
+    for _ in range(2):
+        stop = EarlyStopping(monitor="train_loss")
+        net = BinaryNetClassifier(
+            callbacks=[stop, Refers(stop)],
+            memory=tmp_path,
+            max_epochs=2,
+            random_state=0,
+        )
+        nets.append(net.fit(*rare))
+    loaded = dict(nets[1].callbacks_)
+    assert loaded["Refers"].other is loaded["EarlyStopping"]
+    assert loaded["EarlyStopping"].best_epoch_ == 2
+
+
+def test_counts_are_in_the_units_of_each_callers_weights(rare, tmp_path):
+    X, y = rare
+    weight = np.where(y == 1, 3.0, 1.0)
+    for factor in (1, 100):
+        net = BinaryNetClassifier(memory=tmp_path, max_epochs=1, random_state=0)
+        net.fit(X, y, sample_weight=factor * weight)
+        net.partial_fit(X[:50], y[:50], sample_weight=np.full(50, 1.0))
+        plain = BinaryNetClassifier(max_epochs=1, random_state=0)
+        plain.fit(X, y, sample_weight=factor * weight)
+        plain.partial_fit(X[:50], y[:50], sample_weight=np.full(50, 1.0))
+        assert net.train_prior_ == pytest.approx(plain.train_prior_)

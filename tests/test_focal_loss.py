@@ -234,7 +234,6 @@ def test_the_weight_of_positives_stays_in_the_logit():
         ),
         ({"reduction": None}, ValueError, "must be 'mean', 'sum' or 'none', got None"),
     ],
-    ids=str,
 )
 def test_parameters_that_are_not_allowed_are_refused(params, error, message):
     with pytest.raises(error, match=re.escape(message)):

@@ -210,7 +210,7 @@ def test_a_compiled_network_learns_what_the_plain_one_does(rare, mode):
 
 def test_short_numbers_cost_no_average_precision(rare):
     accelerate = pytest.importorskip("accelerate")
-    from skbin.training.processes import AcceleratedBinaryNetClassifier
+    from skbin import AcceleratedBinaryNetClassifier
 
     X, y = rare
     short = AcceleratedBinaryNetClassifier(

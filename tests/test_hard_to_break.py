@@ -29,7 +29,7 @@ from skbin import (
     TokenEncoder,
     select_threshold,
 )
-from skbin.data.rows import iterate_batches
+from skbin.data.batches import iterate_batches
 
 DOCUMENTED_ERRORS = (ValueError, TypeError)
 MODULES_ERRORS = (RuntimeError, IndexError)

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skbin import BinaryNetClassifier, DenseNet
-from skbin.data.rows import TensorBatches, TensorRows
+from skbin.data.batches import TensorBatches
+from skbin.data.rows import TensorRows
 
 
 class CountTrainings(Callback):
@@ -97,7 +98,7 @@ from accelerate import Accelerator
 from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score
 from skbin import DenseNet
-from skbin.training.processes import AcceleratedBinaryNetClassifier
+from skbin import AcceleratedBinaryNetClassifier
 
 X, y = make_classification(2001, 10, weights=[0.9], random_state=0)
 accelerator = Accelerator(cpu=True)
@@ -152,7 +153,7 @@ def test_processes_that_would_draw_different_numbers_are_refused(tmp_path):
 
 def test_one_accelerated_process_trains_what_the_plain_estimator_does(data):
     accelerate = pytest.importorskip("accelerate")
-    from skbin.training.processes import AcceleratedBinaryNetClassifier
+    from skbin import AcceleratedBinaryNetClassifier
 
     params = {"max_epochs": 3, "random_state": 0, "pos_weight": "balanced"}
     plain = BinaryNetClassifier(**params).fit(*data)
@@ -179,7 +180,7 @@ class CountModels(Callback):
 
 def test_an_accelerator_holds_after_fits_what_it_held_before(data):
     accelerate = pytest.importorskip("accelerate")
-    from skbin.training.processes import AcceleratedBinaryNetClassifier
+    from skbin import AcceleratedBinaryNetClassifier
 
     accelerator = accelerate.Accelerator(cpu=True)
     users = accelerator.prepare(torch.nn.Linear(2, 1))

@@ -107,7 +107,7 @@ def test_a_fitted_forest_is_not_one_of_its_trees(data):
     assert isinstance(tree, DecisionTreeClassifier)
 
 
-@pytest.mark.parametrize("thing", [None, "passthrough", 3, object()], ids=str)
+@pytest.mark.parametrize("thing", [None, "passthrough", 3, object()])
 def test_what_is_no_estimator_is_its_own_innermost(thing):
     assert innermost(thing) is thing
 

@@ -1,6 +1,7 @@
 """export_onnx: onnxruntime alone gives the same probabilities and labels."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -10,12 +11,16 @@ import torch
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -29,6 +34,7 @@ from skbin import (
     BinaryNetClassifier,
     ConvNet,
     DenseNet,
+    FocalLoss,
     TextConvNet,
     TokenEncoder,
     export_onnx,
@@ -279,23 +285,44 @@ def numbers_with_gaps():
     return with_gaps(np.random.default_rng(0).normal(size=(40, 3)))
 
 
-def numbers_and_words():
-    return pd.DataFrame({"size": np.arange(40.0), "kind": ["a", "b"] * 20})
+def named_as_an_output():
+    return pd.DataFrame({"size": np.arange(40.0), "label": ["a", "b"] * 20})
 
 
+class OwnStep(TransformerMixin, BaseEstimator):
+    """A step that skl2onnx does not know."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X
+
+
+@pytest.fixture
+def _no_export_by_torch(monkeypatch):
+    def export(*args, **kwargs):
+        raise AssertionError("torch.onnx runs before what is known without it")
+
+    monkeypatch.setattr("torch.onnx.export", export)
+
+
+@pytest.mark.usefixtures("_no_export_by_torch")
 @pytest.mark.parametrize(
     ("steps", "make", "message"),
     [
         (
             [TfidfVectorizer()],
             lambda: ["good day", "win now"] * 20,
-            "'tfidfvectorizer', TfidfVectorizer, .* takes no table of numbers",
+            "'tfidfvectorizer', TfidfVectorizer, .* takes no table of columns",
         ),
         (
             [FunctionTransformer(np.tanh)],
             lambda: np.eye(40),
-            "'functiontransformer', FunctionTransformer",
+            "'functiontransformer', FunctionTransformer.* no translation of .*tanh",
         ),
+        ([OwnStep()], lambda: np.eye(40), "'ownstep', OwnStep"),
         (
             [SimpleImputer(add_indicator=True)],
             numbers_with_gaps,
@@ -303,24 +330,20 @@ def numbers_and_words():
         ),
         (
             [make_column_transformer((StandardScaler(), ["size"]))],
-            numbers_and_words,
-            "'columntransformer', .* column name 'size'",
-        ),
-        (
-            [make_column_transformer((OneHotEncoder(), [1]))],
-            numbers_and_words,
-            "'columntransformer', ColumnTransformer",
+            named_as_an_output,
+            r"\['label'\]: rename it and fit again",
         ),
     ],
-    ids=["texts", "own function", "indicator", "columns by name", "words"],
+    ids=["texts", "own function", "own step", "indicator", "name of an output"],
 )
-def test_a_step_that_cannot_go_along_is_named(steps, make, message, tmp_path):
+def test_a_step_that_cannot_go_along_is_named_at_once(steps, make, message, tmp_path):
     pipeline = fitted(*steps, X=make(), y=[0, 1] * 20)
     with pytest.raises(ValueError, match=f"(?s){message}.*Export the net alone"):
         export_onnx(pipeline, tmp_path / "net.onnx")
-    assert not (tmp_path / "net.onnx").exists()
+    assert not os.listdir(tmp_path)
 
 
+@pytest.mark.usefixtures("_no_export_by_torch")
 def test_steps_before_a_net_of_token_ids_are_refused(tmp_path):
     X, y = token_ids(np.random.default_rng(0))
     pipeline = fitted(FunctionTransformer(), X=X, y=y, module=TextConvNet)
@@ -332,33 +355,24 @@ def two_columns(output):
     return torch.stack([1 - output.sigmoid(), output.sigmoid()], dim=1)
 
 
-class OwnLoss(nn.BCEWithLogitsLoss):
-    """A loss of logits."""
-
-
+@pytest.mark.usefixtures("_no_export_by_torch")
 @pytest.mark.parametrize(
-    ("n_outputs", "params", "received"),
-    [
-        (1, {"predict_nonlinearity": two_columns}, "BCEWithLogitsLoss with .*two_col"),
-        (1, {"predict_nonlinearity": None}, "predict_nonlinearity=None"),
-        (2, {"predict_nonlinearity": nn.Softmax(1)}, "Softmax"),
-        (1, {"criterion": nn.MSELoss}, "MSELoss"),
-        (1, {"criterion": nn.MSELoss, "predict_nonlinearity": two_columns}, "MSELoss"),
-        (
-            1,
-            {"criterion": OwnLoss, "predict_nonlinearity": two_columns},
-            "OwnLoss with .*two_columns",
-        ),
-    ],
+    ("n_outputs", "nonlinearity", "received"),
+    [(1, two_columns, "two_col"), (1, None, "None"), (2, nn.Softmax(1), "Softmax")],
+    ids=["function", "none", "module"],
 )
 def test_probabilities_of_ones_own_are_refused(
-    n_outputs, params, received, rare, tmp_path
+    n_outputs, nonlinearity, received, rare, tmp_path
 ):
     module = nn.Sequential(nn.Linear(rare[0].shape[1], n_outputs))
-    net = BinaryNetClassifier(module, max_epochs=1, **params).fit(*rare)
+    net = BinaryNetClassifier(module, max_epochs=1, predict_nonlinearity=nonlinearity)
     with pytest.raises(ValueError, match=f"(?s)'auto', got .*{received}.*Let the mod"):
-        export_onnx(net, tmp_path / "net.onnx")
-    assert not (tmp_path / "net.onnx").exists()
+        export_onnx(net.fit(*rare), tmp_path / "net.onnx")
+    assert not os.listdir(tmp_path)
+
+
+class OwnLoss(nn.BCEWithLogitsLoss):
+    """A loss of logits."""
 
 
 @pytest.mark.parametrize("criterion", [OwnLoss, OwnLoss()], ids=["class", "instance"])
@@ -369,20 +383,64 @@ def test_losses_of_ones_own_of_logits_are_served(criterion, tmp_path):
     assert_allclose(probabilities, net.predict_proba(X), rtol=1e-13)
 
 
-def test_what_cannot_be_exported_is_refused_with_a_word(rare, tmp_path):
+@pytest.mark.parametrize("threshold", [1e-9, 0.3])
+def test_the_inverse_link_of_the_focal_loss_goes_along(threshold, tmp_path):
+    X, net = with_given_logits(
+        criterion=FocalLoss, criterion__gamma=1.5, prior=1e-3, threshold=threshold
+    )
+    export_onnx(net, tmp_path / "net.onnx")
+    probabilities, label = served(tmp_path / "net.onnx", X)
+    assert_allclose(probabilities, net.predict_proba(X), rtol=1e-11)
+    assert_array_equal(label, net.predict(X))
+    assert len(set(label)) == 2
+
+
+def test_numbers_far_from_zero_are_served_in_double_precision(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    y = X[:, 1] > 0
+    X[:, 1] += 1.7e12
+    net = BinaryNetClassifier(DenseNet, max_epochs=5, lr=0.01, random_state=0).fit(X, y)
+    export_onnx(net, tmp_path / "net.onnx")
+    probabilities, label = served(tmp_path / "net.onnx", X)
+    assert_allclose(probabilities, net.predict_proba(X), atol=1e-5)
+    assert_array_equal(label, net.predict(X))
+    assert (label == y).mean() > 0.9
+
+
+def test_the_best_estimator_of_a_search_is_served(rare, tmp_path):
+    X, y = rare
+    net = BinaryNetClassifier(DenseNet, max_epochs=1, random_state=0)
+    search = GridSearchCV(
+        make_sklearn_pipeline(StandardScaler(), make_sklearn_pipeline(PCA(3), net)),
+        {"standardscaler__with_mean": [True, False]},
+        cv=2,
+    ).fit(X, y)
+    export_onnx(search, tmp_path / "net.onnx")
+    probabilities, _ = served(tmp_path / "net.onnx", X)
+    assert_allclose(probabilities, search.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.usefixtures("_no_export_by_torch")
+def test_what_cannot_be_exported_is_refused_at_once(rare, tmp_path):
     X, y = rare
     path = tmp_path / "net.onnx"
     net = BinaryNetClassifier(DenseNet, max_epochs=1, random_state=0)
     with pytest.raises(NotFittedError):
         export_onnx(net, path)
-    with pytest.raises(TypeError, match="ends in one, got LogisticRegression"):
+    with pytest.raises(TypeError, match="got LogisticRegression"):
         export_onnx(LogisticRegression().fit(X, y), path)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(net.fit(X, y))).fit(X, y)
+    with pytest.raises(TypeError, match="got CalibratedClassifierCV"):
+        export_onnx(calibrated, path)
     texts = make_pipeline(
         TokenEncoder(), BinaryNetClassifier(TextConvNet, max_epochs=1)
     ).fit(["a b", "c d"] * 20, [0, 1] * 20)
     with pytest.raises(ValueError, match="give it the ids of TokenEncoder"):
         export_onnx(texts, path)
-    assert not path.exists()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        export_onnx(net, tmp_path / "missing" / "net.onnx")
+    assert not os.listdir(tmp_path)
 
 
 def test_a_missing_package_is_named_with_its_extra(rare, tmp_path, monkeypatch):

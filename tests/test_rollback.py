@@ -165,3 +165,31 @@ def test_after_a_call_that_failed_training_goes_on_as_if_it_had_not_been(rare):
     raises.armed = False
     expected = quick().fit(X, y).partial_fit(X, y).predict_proba(X)
     assert_array_equal(net.partial_fit(X, y).predict_proba(X), expected)
+
+
+def test_what_callbacks_hold_is_put_back_after_a_first_fit_too(rare):
+    class Collects(Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_epoch_end(self, net, **kwargs):
+            self.seen.append(len(net.history))
+
+    collects = Collects()
+    net = quick(callbacks=[collects, ("raises", Raises())])
+    with pytest.raises(RuntimeError):
+        net.fit(*rare)
+    assert collects.seen == []
+
+
+def test_parameters_that_a_callback_set_are_put_back(rare):
+    class Widens(Callback):
+        def on_train_begin(self, net, **kwargs):
+            net.set_params(module__hidden_units=(8,))
+
+    raises = Raises(armed=False)
+    net = quick(DenseNet, module__hidden_units=(16,), callbacks=[Widens(), raises])
+    raises.armed = True
+    with pytest.raises(RuntimeError):
+        net.fit(*rare)
+    assert net.get_params()["module__hidden_units"] == (16,)

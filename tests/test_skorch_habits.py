@@ -23,6 +23,7 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 from skorch.dataset import ValidSplit
+from skorch.scoring import loss_scoring
 from torch import nn
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, FocalLoss
@@ -512,3 +513,51 @@ def test_searches_over_a_module_and_its_parameters_work(rare):
     ]
     search = GridSearchCV(quick(max_epochs=1), grid, cv=2, error_score="raise")
     assert len(search.fit(*rare).cv_results_["params"]) == 3
+
+
+def test_a_derived_class_may_hand_all_arguments_on(rare):
+    class Derived(BinaryNetClassifier):
+        def __init__(self, *args, lr=0.5, **kwargs):
+            super().__init__(*args, lr=lr, **kwargs)
+
+    net = Derived(DenseNet, max_epochs=1, module__dropout=0.2).fit(*rare)
+    assert net.optimizer_.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("begin", ["warm start", "initialize"])
+def test_the_weight_in_a_criterion_stays_where_training_goes_on(rare, begin):
+    X, y = rare
+    net = quick(linear, criterion__pos_weight=torch.tensor(9.0), warm_start=True)
+    if begin == "initialize":
+        net.initialize().partial_fit(X, y)
+    else:
+        net.fit(X, y).fit(X, y)
+    assert net.pos_weight_ == 9
+    assert net.criterion_.pos_weight == 9
+
+
+def test_losses_and_scores_of_the_users_own_work_beside_weights(rare):
+    X, y = rare
+    scores = {
+        "callbacks": [
+            ("loss", EpochScoring(loss_scoring, name="own_loss")),
+            ("train", EpochScoring(loss_scoring, name="on_train", on_train=True)),
+        ],
+        "callbacks__valid_acc__scoring": lambda net, X, y: 0.25,
+    }
+    split = ValidSplit(3, stratified=True)
+    net = quick(train_split=split, **scores)
+    net.fit(X, y, sample_weight=np.linspace(1, 2, 300))
+    assert net.history[-1, "valid_acc"] == 0.25
+    assert np.isfinite(net.history[-1, "own_loss"])
+
+
+@pytest.mark.parametrize("last", [nn.ReLU, nn.Tanh, nn.Softplus, nn.Hardtanh])
+def test_a_logit_that_is_limited_is_refused(rare, last):
+    with pytest.raises(ValueError, match=f"The module ends in {last.__name__}, but a"):
+        quick(lambda: nn.Sequential(linear(), last())).fit(*rare)
+
+
+def test_parameters_of_callbacks_that_are_not_there_are_refused(rare):
+    with pytest.raises(ValueError, match=re.escape("callbacks named ['prnt_log']")):
+        quick(callbacks__prnt_log__floatfmt=".2f").fit(*rare)

@@ -118,7 +118,6 @@ def test_tokens_come_back_in_their_order(texts):
         {"analyzer": str.split},
         {"stop_words": ["the"], "strip_accents": "unicode"},
     ],
-    ids=str,
 )
 def test_analysis_is_that_of_scikit_learn(params):
     texts = ["Win a prize a prize", "win the prîze", "win the day"]
@@ -169,7 +168,6 @@ def pickled(encoder):
         {"max_length": 1},
         {"max_features": 1},
     ],
-    ids=str,
 )
 def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(params, kept):
     texts = [*TEXTS, "Wîn at Noon"]

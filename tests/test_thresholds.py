@@ -684,3 +684,11 @@ def test_whole_logits_are_scores():
 def test_the_objective_names_what_a_partial_function_fixes():
     choice = choose([0, 1], [0.1, 0.9], partial(metrics.fbeta_score, beta=2))
     assert choice.objective == "fbeta_score(beta=2)"
+
+
+@pytest.mark.parametrize(
+    "metric", [metrics.zero_one_loss, partial(metrics.hamming_loss)]
+)
+def test_losses_are_no_metrics_to_maximise(metric):
+    with pytest.raises(ValueError, match="_loss is better where it is lower"):
+        select_threshold([0, 1, 0, 1], [0.1, 0.9, 0.3, 0.8], metric, n_bootstraps=0)

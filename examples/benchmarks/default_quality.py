@@ -6,9 +6,9 @@ What does the estimator give to somebody who sets nothing? Each is scaled by
 `StandardScaler` and scored by average precision in 3 stratified folds, once for each of
 five seeds, which draw the folds and the networks:
 
-- `BinaryNetClassifier` as it comes, with ConvNet,
-- `BinaryNetClassifier` with DenseNet,
-- `MLPClassifier` as it comes.
+- `BinaryNetClassifier` with its defaults, which take DenseNet,
+- `BinaryNetClassifier` with ConvNet,
+- `MLPClassifier` with its defaults.
 
 The data: breast cancer; digits, one against the rest; and `make_classification` with 5%
 positives, drawn anew for each seed.
@@ -17,7 +17,7 @@ Run it with ``python examples/benchmarks/default_quality.py``, which takes a few
 minutes; ``--digits`` chooses the digits and ``--seeds`` the number of seeds.
 
 Printed are the mean and the standard deviation over the seeds, and the difference of
-the means to MLPClassifier. The goal stands beside it; the exit status does not depend
+the means to MLPClassifier, next to the goal; the exit status does not depend
 on it.
 """
 
@@ -34,13 +34,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbin import BinaryNetClassifier, DenseNet
+from skbin import BinaryNetClassifier, ConvNet
 
 GOAL = -0.02
 REFERENCE = "MLPClassifier"
 ESTIMATORS = {
-    "skbin, ConvNet": BinaryNetClassifier,
-    "skbin, DenseNet": partial(BinaryNetClassifier, DenseNet),
+    "skbin, DenseNet": BinaryNetClassifier,
+    "skbin, ConvNet": partial(BinaryNetClassifier, ConvNet),
     REFERENCE: MLPClassifier,
 }
 

@@ -27,8 +27,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, make_classificatio
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
-from skbin import ConvNet, DenseNet
-from skbin.training.processes import AcceleratedBinaryNetClassifier
+from skbin import AcceleratedBinaryNetClassifier, ConvNet, DenseNet
 
 SEEDS = range(5)
 SETTINGS = {"float32": ("no", "highest"), "bf16": ("bf16", "highest")}

@@ -22,7 +22,7 @@ from skorch import NeuralNetBinaryClassifier
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, TokenEncoder
 
 # Those whose ranks the goal compares: "best mean rank of all neural peers".
-NEURAL = {"skbin", "skbin DenseNet", "skbin shallow", "plain skorch", "MLP", "RealMLP"}
+NEURAL = {"skbin", "skbin ConvNet", "skbin shallow", "plain skorch", "MLP", "RealMLP"}
 
 balanced_regression = partial(
     LogisticRegression, class_weight="balanced", max_iter=5000
@@ -108,7 +108,7 @@ def is_there(package, peer):
 def for_tables(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
-        "skbin DenseNet": BinaryNetClassifier(DenseNet, random_state=seed),
+        "skbin ConvNet": BinaryNetClassifier(ConvNet, random_state=seed),
         "plain skorch": FloatTargets(
             make_pipeline(
                 StandardScaler(),

@@ -26,7 +26,7 @@ _FEWEST_FOR_INTERVALS = 4
 class ThresholdChoice:
     """A cutoff, why it was chosen and how sure it is.
 
-    Attributes
+    Parameters
     ----------
     threshold : float
         The cutoff as a probability: positive is what scores this or more.

@@ -75,6 +75,8 @@ class Objective:
         self.scale = scale
         self.score_type = score_type or np.dtype(np.float64)
         self.name = "cost" if by_cost else metric_name(metric)
+        if not by_cost:
+            _refuse_loss(metric)
         self.sign = -1 if by_cost else 1
         self.from_counts = from_counts(metric)
         self.is_slow = not by_cost and self.from_counts is None
@@ -170,3 +172,14 @@ def _expected_cost(
     n_alarms = np.searchsorted(-rows.score[order], -thresholds, side="right")
     change = np.r_[0.0, change][n_alarms]
     return (rows.cost_if_negative.sum() + change) / rows.weight.sum()
+
+
+def _refuse_loss(metric: Any) -> None:
+    """Refuse a function to be minimised, by scikit-learn's rule for names."""
+    name = getattr(getattr(metric, "func", metric), "__name__", "")
+    if name.endswith(("_loss", "_error")):
+        raise ValueError(
+            f"metric={name} is better where it is lower, but a metric is maximised. "
+            "Pass one that is better where it is higher, such as 'accuracy', or "
+            f"lambda y_true, y_pred: -{name}(y_true, y_pred)."
+        )

@@ -32,6 +32,7 @@ class TensorBatches:
 
     Examples
     --------
+    >>> from skbin.data.rows import TensorRows
     >>> rows = TensorRows(np.zeros((7, 2), np.float32), y=np.zeros(7))
     >>> [len(y) for _, y in TensorBatches(rows, batch_size=3)]
     [3, 4]
@@ -125,6 +126,7 @@ def iterate_batches(
 
     Examples
     --------
+    >>> from skbin.data.rows import TensorRows
     >>> type(iterate_batches(TensorRows(np.eye(2)), batch_size=2)).__name__
     'TensorBatches'
     """

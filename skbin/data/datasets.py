@@ -9,12 +9,30 @@ from numpy.typing import ArrayLike, NDArray
 from skorch.dataset import unpack_data
 from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from skbin.data.labels import CODES, BinaryLabels
 
 
-class EncodedDataset(Dataset):
+class _Wrapper:
+    """Lets a worker's `worker_init_fn` read and set what belongs to the user's own."""
+
+    source: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "source" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self.source, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_own = "source" not in vars(self) or not hasattr(vars(self)["source"], name)
+        if is_own:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.source, name, value)
+
+
+class EncodedDataset(_Wrapper, Dataset):
     """A Dataset whose targets are encoded by the labels, and compared with `y`.
 
     Without labels, for predictions, its targets play no part.
@@ -25,11 +43,12 @@ class EncodedDataset(Dataset):
         source: Any,
         labels: BinaryLabels | None = None,
         y: NDArray[Any] | None = None,
+        offset: Any = None,
     ) -> None:
-        self.source = source
-        self.labels = labels
-        self.y = y
-        self.target = None if y is None or labels is None else labels.encode(y)
+        target = None if y is None or labels is None else labels.encode(y)
+        vars(self).update(
+            source=source, labels=labels, y=y, target=target, offset=offset
+        )
 
     def __len__(self) -> int:
         return len(self.source)
@@ -39,7 +58,7 @@ class EncodedDataset(Dataset):
             X, y = self.source[i], None
         else:
             X, y = unpack_data(self.source[i])
-        return to_float32_tensors(X), self._target_of(y, i)
+        return to_float32_tensors(X, self.offset), self._target_of(y, i)
 
     def _target_of(self, y: Any, i: int) -> torch.Tensor:
         if self.labels is None:
@@ -61,36 +80,52 @@ class EncodedDataset(Dataset):
             raise ValueError(differing_targets(self.y, i, found))
 
 
-class EncodedStream(IterableDataset):
-    """An IterableDataset whose targets are encoded by the labels."""
+class EncodedStream(_Wrapper, IterableDataset):
+    """An IterableDataset whose targets are encoded, and compared with `y` in order."""
 
-    def __init__(self, source: Any, labels: BinaryLabels | None = None) -> None:
-        self.source = source
-        self.labels = labels
-        self.target = None
-        if hasattr(source, "__len__"):
-            self._length = len(source)
+    def __init__(
+        self,
+        source: Any,
+        labels: BinaryLabels | None = None,
+        y: NDArray[Any] | None = None,
+        offset: Any = None,
+    ) -> None:
+        vars(self).update(source=source, labels=labels, y=y, target=None, offset=offset)
 
     def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
-        for sample in self.source:
+        # A worker knows its part of the stream alone, not where that begins.
+        given = None if get_worker_info() is not None else self.y
+        for i, sample in enumerate(self.source):
             X, y = unpack_data(sample)
             target = torch.tensor(0.0)
             if self.labels is not None:
                 target = encode_targets(y, self.labels)
-            yield to_float32_tensors(X), target
+            if given is not None and self.labels is not None and target.dim() == 0:
+                _require_same_in_stream(given, i, float(target), y, self.labels)
+            yield to_float32_tensors(X, self.offset), target
 
     def __len__(self) -> int:
-        try:
-            return self._length
-        except AttributeError:
-            raise TypeError("a stream of samples has no length") from None
+        return len(self.source)
 
 
-def encode(source: Any, labels: BinaryLabels | None = None, y: Any = None) -> Any:
+def _require_same_in_stream(
+    y: NDArray[Any], i: int, target: float, found: Any, labels: BinaryLabels
+) -> None:
+    if i >= len(y):
+        raise ValueError(
+            f"y has {len(y)} labels, but the stream goes on. Pass one label for each "
+            "sample, or leave y out."
+        )
+    if float(labels.encode(y[i : i + 1])[0]) != target:
+        raise ValueError(differing_targets(y, i, found))
+
+
+def encode(
+    source: Any, labels: BinaryLabels | None = None, y: Any = None, offset: Any = None
+) -> Any:
     """Wrap a Dataset of either kind."""
-    if isinstance(source, IterableDataset):
-        return EncodedStream(source, labels)
-    return EncodedDataset(source, labels, y)
+    is_stream = isinstance(source, IterableDataset)
+    return (EncodedStream if is_stream else EncodedDataset)(source, labels, y, offset)
 
 
 def encode_targets(y: Any, labels: BinaryLabels) -> torch.Tensor:
@@ -152,12 +187,15 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def to_float32_tensors(X: Any) -> Any:
+def to_float32_tensors(X: Any, offset: Any = None) -> Any:
     """Cast the floats of a sample, of whatever width, as arrays are cast."""
     if isinstance(X, Mapping):
-        return {name: to_float32_tensors(part) for name, part in X.items()}
+        offsets = offset if isinstance(offset, Mapping) else {}
+        return {k: to_float32_tensors(part, offsets.get(k)) for k, part in X.items()}
     if isinstance(X, (list, tuple)) and not hasattr(X, "_fields"):
         return type(X)(to_float32_tensors(part) for part in X)
+    if offset is not None and isinstance(X, (np.ndarray, torch.Tensor)):
+        return torch.as_tensor(np.asarray(X, dtype=np.float64) - offset).float()
     if isinstance(X, np.ndarray):
         X = X.astype(np.float32) if X.dtype.kind == "f" else X
         return X.copy() if min(X.strides, default=0) < 0 else X

@@ -1,6 +1,6 @@
 """What a fitted estimator knows of its training data: `FittedData`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,11 @@ class FittedData:
     largest_id: int | None = None
     offset: Any = None
     inputs: tuple[str, ...] | None = None
+    channels: tuple[Any, ...] | None = None  # of signals given as DataFrames
     class_totals: tuple[float, float] = (np.nan, np.nan)
     pos_weight: float = 1.0
     batch_prior: float = np.nan
+    total_weight: float = 1.0  # mean of the weights that the totals are sums of
     seen_rows: Any = None
 
     @property
@@ -32,6 +34,18 @@ class FittedData:
         """Share of positives among the rows that were trained on, by weight."""
         negative, positive = self.class_totals
         return float(positive / (negative + positive))
+
+    def described_by(self, other: "FittedData") -> "FittedData":
+        """Keep what was counted, in the labels and units of other samples."""
+        unit = other.total_weight / self.total_weight
+        negative, positive = self.class_totals
+        return replace(
+            other,
+            class_totals=(negative * unit, positive * unit),
+            pos_weight=self.pos_weight,
+            batch_prior=self.batch_prior,
+            seen_rows=self.seen_rows,
+        )
 
     @property
     def totals(self) -> NDArray[np.float64]:

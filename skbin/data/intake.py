@@ -15,11 +15,17 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_numpy
 from torch.utils.data import DataLoader, IterableDataset
 
+from skbin.data.columns import refuse_columns_without_numbers
 from skbin.data.datasets import encode, require_same_length, require_same_targets
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
 from skbin.data.offsets import learn_offset, to_float32
-from skbin.data.signals import has_short_signals, pad_signals
+from skbin.data.signals import (
+    by_channel_names,
+    channel_names,
+    has_short_signals,
+    pad_signals,
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,16 @@ class Samples:
     offset: Any = None
     largest_id: int | None = None
     has_short_signals: bool = False
+    channels: tuple[Any, ...] | None = None
 
     @property
     def is_dataset(self) -> bool:
         """Whether samples are read one by one."""
         return is_dataset(self.X)
+
+    def counted_rows(self) -> Any:
+        """Give the rows of positive weight."""
+        return _counted(self.X, self.weight)
 
     def class_totals(self) -> NDArray[np.float64]:
         """Weight of the negative and of the positive class, NaN where unknown."""
@@ -81,7 +92,7 @@ def admit(
         shape = arrays.shape
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
-    offset = fitted.offset if fitted else _learn_offset(arrays)
+    offset = fitted.offset if fitted else _learn_offset(_counted(arrays, weight))
     return Samples(
         _cast(arrays, offset),
         labels,
@@ -90,8 +101,9 @@ def admit(
         total_weight,
         shape,
         offset,
-        _largest_id(arrays),
+        _largest_id(_counted(arrays, weight)),
         has_short_signals(arrays),
+        channel_names(X),
     )
 
 
@@ -101,7 +113,7 @@ def admit_for_prediction(
     """Admit samples without labels, by what `fit` has learned."""
     X, _ = _unwrapped(X, None)
     if goes_by_sample(X):
-        return Samples(encode(X))
+        return Samples(encode(X, offset=fitted.offset if fitted else None))
     if is_dict(X):
         arrays, shape = _arrays_of_dict(X, fitted), None
     else:
@@ -185,6 +197,7 @@ def _validated(
 ) -> Any:
     _refuse_shapes(X)
     shape = fitted.shape if fitted else None
+    X = by_channel_names(X, fitted.channels if fitted else channel_names(X))
     X = pad_signals(X, least_length=shape[-1] if shape and len(shape) == 3 else 0)
     validated = validate_data(
         estimator,
@@ -213,46 +226,7 @@ def _refuse_shapes(X: Any) -> None:
             "Pass X.reshape(1, -1) for one sample, X.reshape(-1, 1) for one column."
         )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        _refuse_columns_without_numbers(X)
-
-
-def _refuse_columns_without_numbers(X: Any) -> None:
-    kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
-    if all(kind in "biuf" for kind in kinds):
-        return
-    values = [np.asarray(X[[name]])[:, 0] for name in dict.fromkeys(X.columns)]
-    vectors = [
-        name
-        for name, column in zip(dict.fromkeys(X.columns), values, strict=True)
-        if column.dtype == object and len(column) and np.ndim(column[0]) > 0
-    ]
-    if vectors:
-        raise ValueError(
-            f"X holds a vector in each row of the columns {vectors}. Make an array of "
-            f"them: np.stack(X[{vectors[0]!r}])."
-        )
-    wrong = [
-        name
-        for name, column in zip(dict.fromkeys(X.columns), values, strict=True)
-        if not _are_numbers(column)
-    ]
-    if wrong:
-        raise ValueError(
-            f"X holds strings, categories or dates in the columns {wrong}. Turn them "
-            "into numbers before the net, such as by make_column_transformer(("
-            f"OneHotEncoder(handle_unknown='ignore'), {wrong}), "
-            "remainder='passthrough')."
-        )
-
-
-def _are_numbers(column: NDArray[Any]) -> bool:
-    if column.dtype.kind in "mM":
-        return False
-    try:
-        column.astype(np.float64)
-    except (TypeError, ValueError):
-        return False
-    return True
+        refuse_columns_without_numbers(X)
 
 
 def _forget_columns(estimator: Any, fitted: FittedData | None) -> None:
@@ -364,6 +338,15 @@ def _relative_weights(
     return relative / mean, mean * largest
 
 
+def _counted(X: Any, weight: NDArray[np.float64] | None) -> Any:
+    """Leave out the rows of weight zero, which are as if they were not there."""
+    if weight is None or weight.min() > 0:
+        return X
+    if is_dict(X):
+        return {name: part[weight > 0] for name, part in X.items()}
+    return X[weight > 0]
+
+
 def _encoded(
     estimator: Any,
     y: NDArray[Any],
@@ -384,6 +367,13 @@ def _labels(
     if fitted is not None:
         if classes is not None:
             fitted.labels.require_same(classes)
+        pos_label = estimator.pos_label
+        if pos_label is not None and pos_label != fitted.labels.positive:
+            raise ValueError(
+                f"pos_label={pos_label!r} was set after training had begun with "
+                f"{fitted.labels.positive!r} as the positive class. Call fit, with "
+                "warm_start=False, to begin anew."
+            )
         return fitted.labels
     if y is None and classes is None:
         pos_label = estimator.pos_label
@@ -417,7 +407,9 @@ def _admit_dataset(
     labels = _labels(estimator, y, fitted, classes)
     _forget_columns(estimator, fitted)
     target = None if y is None else labels.encode(y)
-    return Samples(encode(X, labels, y), labels, target, shape=_shape_of_first(X))
+    offset = fitted.offset if fitted else None
+    encoded = encode(X, labels, y, offset)
+    return Samples(encoded, labels, target, shape=_shape_of_first(X), offset=offset)
 
 
 def len_or_none(X: Any) -> int | None:

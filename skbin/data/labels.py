@@ -83,7 +83,8 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
         found = "one class only" if len(classes) else "no labels"
         raise ValueError(
             f"Samples of two classes are needed, but y has {found} (after rows of "
-            f"weight zero are left out): {classes.tolist()}."
+            f"weight zero are left out): {classes.tolist()}. To begin with one class, "
+            "name both: partial_fit(X, y, classes=[0, 1])."
         )
     return BinaryLabels(classes, _positive_index(classes, pos_label))
 

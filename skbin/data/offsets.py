@@ -1,5 +1,6 @@
 """Numbers far from zero, such as times and ids, brought near it in double precision."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
 
     Examples
     --------
-    >>> learn_offset(np.array([[1.0, 4e9], [2.0, 4e9 + 1], [3.0, 4e9 + 2]]))
-    array([0.000000000e+00, 4.000000001e+09])
+    >>> learn_offset(np.array([[1.0, 4e9 + 8], [2.0, 4e9 + 9], [3.0, 4e9 + 10]])) - 4e9
+    array([-4.e+09,  9.e+00])
     """
     if X.dtype.kind not in "iuf" or X.dtype.itemsize < 4 or X.dtype == np.float32:
         return None
@@ -27,7 +28,8 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
         return None
     rows = _some_rows(X).astype(np.float64)
     axis = (0, 2) if X.ndim == 3 else 0
-    with np.errstate(invalid="ignore"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # of a dict's input
         low, quarter, median, three_quarters, high = np.nanquantile(
             rows, [0, 0.25, 0.5, 0.75, 1], axis=axis
         )

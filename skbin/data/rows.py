@@ -120,6 +120,7 @@ class TensorRows(Dataset):
         return int(np.prod(self.shape[1:]))
 
     def __getitem__(self, i: Any) -> tuple[Any, torch.Tensor]:
+        i = range(len(self))[i]
         X, y = self.batch(slice(i, i + 1))
         X = {k: v[0] for k, v in X.items()} if isinstance(X, dict) else X[0]
         return X, y[0]

@@ -46,6 +46,25 @@ def pad_signals(X: Any, least_length: int = 0) -> Any:
     return padded
 
 
+def channel_names(X: Any) -> tuple[Any, ...] | None:
+    """Names of the channels, where X is a list of DataFrames."""
+    first: Any = X[0] if isinstance(X, list | tuple) and len(X) else None
+    return tuple(first.columns) if hasattr(first, "columns") else None
+
+
+def by_channel_names(X: Any, names: tuple[Any, ...] | None) -> Any:
+    """Bring the columns of each DataFrame into one order; refuse other columns."""
+    if names is None or channel_names(X) is None:
+        return X
+    for place, frame in enumerate(X):
+        if {*frame.columns} != {*names} or len(frame.columns) != len(names):
+            raise ValueError(
+                f"X[{place}] has the channels {list(frame.columns)}, but the first "
+                f"signal of fit has {list(names)}. Give all signals the same columns."
+            )
+    return [frame[list(names)] for frame in X]
+
+
 def _is_list(X: Any) -> bool:
     """Whether X is a list, or an array or Series of objects, with sequences in it."""
     if not isinstance(X, (list, tuple)) and not _holds_objects(X):

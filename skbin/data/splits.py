@@ -1,6 +1,8 @@
 """Which rows are held out inside of training, and which are trained on."""
 
 import copy
+import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from skorch.dataset import ValidSplit
 from torch.utils.data import Subset
 
 from skbin.data.rows import TensorRows, resolve
+from skbin.machine.callers import stacklevel_of_user
 
 
 def split_rows(
@@ -45,7 +48,7 @@ def _without_zero_weights(dataset: Any) -> Any:
 def chooses_freely(train_split: Any) -> bool:
     """Whether `train_split` asks for a share of the rows, not for certain rows."""
     return type(train_split) is ValidSplit and (
-        train_split.cv is None or isinstance(train_split.cv, (int, float))
+        train_split.cv is None or isinstance(train_split.cv, Real)
     )
 
 
@@ -55,7 +58,7 @@ def hold_out(
     """Split off the validation rows, copies of a row staying on one side.
 
     A row that was oversampled into both sides would be validated on what it was
-    trained on. Only if a class has too few distinct rows to split, copies are split.
+    trained on. The copies of a class's only row stay in training.
 
     Examples
     --------
@@ -71,21 +74,25 @@ def hold_out(
     _, first, group = np.unique(
         rows.row_keys()[index], return_index=True, return_inverse=True
     )
-    counts = np.bincount(y[index][first].astype(int), minlength=2)
-    if not _can_split(train_split.cv, counts):
-        first = group = np.arange(len(index))
-    split = _seeded(train_split, random_state)
-    _, valid = split(Subset(rows, index[first]), y[index][first])  # type: ignore[arg-type]
-    is_valid = np.isin(group, valid.indices)
+    may_go = np.flatnonzero(~_is_alone(y[index][first]))
+    first = index[first[may_go]]
+    _, valid = _seeded(train_split, random_state)(Subset(rows, first), y[first])  # type: ignore[arg-type]
+    is_valid = np.isin(group, may_go[np.asarray(valid.indices)])
     return Subset(rows, index[~is_valid]), Subset(rows, index[is_valid])  # type: ignore[arg-type]
 
 
-def _can_split(cv: int | float | None, counts: NDArray[np.int64]) -> bool:
-    if isinstance(cv, float):
-        n_valid = np.ceil(cv * counts.sum())
-        return counts.min() >= 2 and 2 <= n_valid <= counts.sum() - 2
-    # scikit-learn warns where the smaller class has fewer rows than there are folds.
-    return counts.min() >= 2 and counts.max() >= (5 if cv is None else cv)
+def _is_alone(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark the one distinct row of a class, which cannot be on both sides."""
+    counts = np.bincount(y.astype(int), minlength=2)
+    if counts.min() > 1:
+        return np.zeros(len(y), dtype=bool)
+    warnings.warn(
+        f"Class {counts.argmin()} has one distinct row, which stays in training: the "
+        "rows held out say nothing of it.",
+        UserWarning,
+        stacklevel=stacklevel_of_user(),
+    )
+    return counts[y.astype(int)] == 1
 
 
 def _seeded(train_split: ValidSplit, random_state: int | None) -> ValidSplit:

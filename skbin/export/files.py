@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.export.building import estimator_from
+from skbin.export.building import build_estimator
 from skbin.export.description import describe
+from skbin.export.replacing import replaced_file
 from skbin.machine.devices import require_device, resolve_device
 from skbin.machine.extras import import_optional
 
@@ -21,9 +19,10 @@ def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one file, without a pickle.
 
     Weights are written as safetensors, the rest as JSON in their header. The file holds
-    what prediction needs, and the parameters but those that whoever loads it chooses:
-    `device`, `memory`, `torch_load_kwargs`, ``compile__options`` and
-    ``module__device``. It does not hold the optimizer's state.
+    what predictions need, and the parameters except those that are for whoever loads it
+    to choose: `device`, `memory`, `torch_load_kwargs`, how data are loaded (`dataset`,
+    `iterator_train`, `iterator_valid`, ``iterator_valid__num_workers``), options of the
+    compiler, and ``module__device``. It does not hold the optimizer's state.
 
     Parameters
     ----------
@@ -35,17 +34,19 @@ def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If it is no `BinaryNetClassifier`, or of a class derived from it; for
-        pipelines see skops. If JSON cannot hold what prediction needs, such as a
-        function as `predict_nonlinearity` or a loss given as an instance, or what was
-        recorded in the history.
+        If it is not exactly a `BinaryNetClassifier` (subclasses are refused; for
+        pipelines see skops), or if the file cannot hold what predictions need, such as
+        a function as `predict_nonlinearity`, a loss given as an instance, a `dataset`
+        of your own, or what was recorded in the history.
     sklearn.exceptions.NotFittedError
-        If it is not fitted. To be initialized is not enough.
+        If it is not fitted. Being initialized is not enough.
+    OSError
+        As ``open`` raises it, such as for a folder that does not exist.
 
     Warns
     -----
     UserWarning
-        For parameters that JSON cannot hold and prediction does not need, such as
+        For parameters that the file does not hold and predictions do not need, such as
         callbacks: the loaded estimator has their defaults.
 
     See Also
@@ -67,16 +68,11 @@ def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
     """
     if type(estimator) is not BinaryNetClassifier:
         raise TypeError(_what_else_to_do(estimator))
-    check_is_fitted(estimator, ["module_", "_class_totals"])
-    safetensors = import_optional("safetensors.torch", "files")
     text, tensors = describe(estimator)
+    safetensors = import_optional("safetensors.torch", "files")
     header = {"skbin": text, "sha256": _digest(text, tensors)}
-    path = Path(path)
-    # Beside its place, or it could not be moved there in one step.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skbin-") as folder:
-        written = Path(folder, path.name)
-        safetensors.save_file(tensors, written, metadata=header)
-        os.replace(written, path)
+    with replaced_file(path) as file:
+        file.write(safetensors.save(tensors, metadata=header))
 
 
 def _what_else_to_do(estimator: object) -> str:
@@ -84,12 +80,12 @@ def _what_else_to_do(estimator: object) -> str:
     if isinstance(estimator, BinaryNetClassifier):
         return (
             f"save writes a BinaryNetClassifier and nothing derived from it, got {kind}"
-            ": load would give a BinaryNetClassifier, which may predict otherwise. Use "
-            "joblib.dump, whose files run code when they are read."
+            ": load would return a BinaryNetClassifier, which may predict otherwise. "
+            "Use joblib.dump, whose files run code when they are read."
         )
     return (
-        f"save writes a BinaryNetClassifier, got {kind}. Of a Pipeline save the last "
-        "step, or the whole of it with skops.io.dump."
+        f"save writes a BinaryNetClassifier, got {kind}. For a Pipeline save the last "
+        "step, or all of it with skops.io.dump."
     )
 
 
@@ -102,9 +98,9 @@ def load(
 ) -> BinaryNetClassifier:
     """Read an estimator that `save` has written.
 
-    No code of the file is run, and nothing is imported that the file names, unless it
-    is in `trusted`. A network of skbin or torch is built only if the weights in the
-    file fill it, so that loading takes memory in proportion to the file.
+    No code of the file is run, and nothing that the file names is imported unless it is
+    in `trusted`. One of our networks is built only if the weights in the file fill it,
+    so that loading takes memory in proportion to the file.
 
     Parameters
     ----------
@@ -114,9 +110,10 @@ def load(
         The network that the weights go into, where the estimator was given an instance
         and not a class. It is copied.
     trusted : sequence of str or type, default=()
-        Classes of your own that the file may name, such as ``"my_package.nets:MyNet"``
-        or the class itself. Networks of skbin, and the modules and optimizers of torch,
-        need no word.
+        Other classes that the file may name, such as ``"my_package.nets:MyNet"``,
+        ``torch.nn.LSTM`` or ``torch.optim.LBFGS``. `ConvNet`, `DenseNet`,
+        `TextConvNet`; ``BCEWithLogitsLoss``, ``BCELoss``, `FocalLoss`; ``Adam``,
+        ``AdamW``, ``SGD`` and ``RMSprop`` need not be listed.
     device : str, default="cpu"
         Where to load it: any device of torch's, or "auto".
 
@@ -128,11 +125,16 @@ def load(
     Raises
     ------
     ValueError
-        If the file is none of ours, truncated, altered or of a later format, names
-        what is not trusted, or describes no estimator that `save` can have written; if
-        the device is not there.
-    FileNotFoundError
-        If there is none.
+        If the file was not written by `save`, is truncated, altered or of a later
+        format, names what is not trusted, or describes an estimator that cannot be
+        built; if the device is not there.
+    OSError
+        As ``open`` raises it, such as for a file that does not exist.
+
+    Warns
+    -----
+    UserWarning
+        If a file of version 0.1 says how data are loaded, which is ignored.
 
     See Also
     --------
@@ -143,9 +145,9 @@ def load(
     See `save`.
     """
     require_device(resolve_device(device))
-    text, tensors = _read(Path(path))
+    text, tensors = _read(path)
     try:
-        return estimator_from(
+        return build_estimator(
             text, tensors, module=module, trusted=trusted, device=device
         )
     except (MemoryError, torch.OutOfMemoryError):
@@ -157,17 +159,17 @@ def load(
         raise ValueError(f"{path} cannot be loaded: {cause}") from error
 
 
-def _read(path: Path) -> tuple[str, dict[str, torch.Tensor]]:
+def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, torch.Tensor]]:
     safetensors = import_optional("safetensors", "files")
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+    with open(path, "rb"):  # its errors say more
+        pass
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ValueError(
-            f"{path} is no file of skbin.save, or it is truncated: {error}."
+            f"{path} was not written by skbin.save, or it is truncated: {error}."
         ) from error
     if "skbin" not in header:
         raise ValueError(f"{path} holds tensors, but was not written by skbin.save.")

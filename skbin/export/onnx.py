@@ -7,34 +7,42 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.data.tokens import TokenEncoder
+from skbin.export.onnx_steps import (
+    OPSETS,
+    TRANSFORMED,
+    flat_steps,
+    refuse_untranslated,
+    translated_step,
+    untranslated,
+)
+from skbin.export.replacing import replaced_file
 from skbin.machine.extras import import_optional
+from skbin.nesting import layers, steps_before_innermost
 from skbin.training.output import positive_logit, probability_columns, single_output
-
-_OPSETS = {"": 20, "ai.onnx.ml": 3}
 
 
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator as one ONNX file, for services without torch.
 
     The graph takes ``X`` with any number of rows: float32 for a net, int64 if it takes
-    token ids, float64 for a Pipeline with steps before the net. It returns
-    ``probabilities``, float64 of shape (n, 2), with `prior` and in the order of
-    ``classes_``, and ``label`` by `threshold`. The network computes in float32, all
-    else in float64; labels are those of `predict` but where the last digits of a
+    token ids, float64 for a Pipeline with steps before the net and for numbers far from
+    zero. If the first step is a ``ColumnTransformer`` that names its columns, or if
+    columns hold strings, each column is an input of its own, named as in the DataFrame:
+    of shape (n, 1), float64 or strings, a missing string written as ``""``.
+
+    It returns ``probabilities``, float64 of shape (n, 2), with `prior` and in the order
+    of ``classes_``, and ``label`` by `threshold`. The network computes in float32, all
+    else in float64; labels are those of `predict` except where the last digits of a
     float32 logit decide.
 
     The metadata hold JSON: ``classes``, the labels in the order of the columns;
@@ -42,22 +50,24 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : BinaryNetClassifier or Pipeline
-        Fitted, with ``BCEWithLogitsLoss`` or ``BCELoss``. The steps before the net of a
-        Pipeline, such as a ``StandardScaler``, go along by skl2onnx if they take a
-        table of numbers, columns by position; samplers play no part in prediction and
-        are left out.
+    estimator : BinaryNetClassifier, Pipeline or search
+        Fitted, with ``predict_nonlinearity="auto"``. The steps before the net of a
+        Pipeline, such as a ``StandardScaler`` or a ``ColumnTransformer``, are
+        translated by skl2onnx, except for samplers, which play no part in prediction.
+        Of a search it is the best estimator.
     path : str or path-like
-        The file.
+        The file. It is replaced as a whole, or not at all.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If it is none of these.
     ValueError
         If a step, the network or its `predict_nonlinearity` cannot be translated.
     ImportError
         If the extra ``onnx`` is not installed.
+    OSError
+        As ``open`` raises it, such as for a folder that does not exist.
 
     References
     ----------
@@ -71,78 +81,73 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> net = BinaryNetClassifier(max_epochs=2, random_state=0).fit(X, y)
     >>> export_onnx(net, "net.onnx")  # doctest: +SKIP
     """
-    onnx = import_optional("onnx", "onnx")
-    import_optional("onnxscript", "onnx")
-    steps, net = _steps_and_net(estimator)
+    # From what is known at once to what takes seconds.
+    net = _net_in(estimator)
+    check_is_fitted(estimator)
     check_is_fitted(net)
     net._check_parameters()
-    _refuse_other_probabilities(net)
-    model = _translated_net(net, dtype=_input_dtype(net, steps))
-    labels = net._seen_labels()
-    names = _label_array(labels.classes)
-    _name_decisions(onnx, model, names)
-    for name, step in reversed(steps):
-        model = _after(onnx, _translated_step(onnx, name, step), model)
-    onnx.helper.set_model_props(
-        model,
-        {
-            "classes": json.dumps(names.tolist()),
-            "positive_class": json.dumps(names.tolist()[labels.positive_index]),
-            "threshold": json.dumps(float(net.threshold)),
-        },
+    steps = flat_steps(steps_before_innermost(estimator))
+    _refuse_other_nets(net)
+    refuse_untranslated(steps)
+    dtype = _input_dtype(net, steps)
+    onnx = import_optional("onnx", "onnx")
+    import_optional("onnxscript", "onnx")
+    with replaced_file(path) as file:
+        translated = [
+            translated_step(name, step, is_first=place == 0)
+            for place, (name, step) in enumerate(steps)
+        ]
+        model = _translated_net(net, dtype)
+        _add_labels(onnx, model, net)
+        for step in reversed(translated):
+            model = _after(onnx, step, model)
+        onnx.checker.check_model(model, full_check=True)
+        file.write(model.SerializeToString())
+
+
+def _net_in(estimator: Any) -> BinaryNetClassifier:
+    *around, net = layers(estimator)
+    is_same = all(
+        isinstance(layer, Pipeline) or hasattr(layer, "best_estimator_")
+        for layer in around
     )
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, Path(path))
-
-
-def _steps_and_net(
-    estimator: Any,
-) -> tuple[list[tuple[str, Any]], BinaryNetClassifier]:
-    *steps, (_, net) = (
-        estimator.steps if isinstance(estimator, Pipeline) else [("net", estimator)]
+    if is_same and isinstance(net, BinaryNetClassifier):
+        return net
+    raise TypeError(
+        "export_onnx takes a BinaryNetClassifier, a Pipeline that ends in one, or a "
+        f"search over them, got {type(estimator).__name__}. Of a "
+        "TunedThresholdClassifierCV pass estimator_, with best_threshold_ as threshold."
     )
-    if not isinstance(net, BinaryNetClassifier):
-        raise TypeError(
-            "export_onnx takes a BinaryNetClassifier, or a Pipeline that ends in one, "
-            f"got {type(net).__name__}. Of a search pass best_estimator_; of a "
-            "TunedThresholdClassifierCV estimator_, with best_threshold_ as threshold."
-        )
-    steps = [(name, step) for name, step in steps if hasattr(step, "transform")]
-    for _, step in steps:
-        if isinstance(step, TokenEncoder):
-            raise ValueError(
-                "ONNX has no tokens of scikit-learn's analyzers: export the net alone, "
-                "pipeline[-1], and give it the ids of TokenEncoder.transform."
-            )
-    return steps, net
 
 
-def _refuse_other_probabilities(net: BinaryNetClassifier) -> None:
+def _refuse_other_nets(net: BinaryNetClassifier) -> None:
     if net.compile:
-        raise ValueError("export_onnx needs a net with compile=False.")
-    is_known = isinstance(net.criterion_, (nn.BCEWithLogitsLoss, nn.BCELoss))
-    if is_known and net.predict_nonlinearity == "auto":
-        return
-    raise ValueError(
-        "export_onnx knows the probabilities of BCEWithLogitsLoss and BCELoss with "
-        f"predict_nonlinearity='auto', got {type(net.criterion_).__name__} with "
-        f"predict_nonlinearity={net.predict_nonlinearity!r}. Let the module compute "
-        "what the nonlinearity does, and return a logit under BCEWithLogitsLoss or a "
-        "probability under BCELoss."
-    )
+        raise ValueError(
+            "export_onnx needs a net with compile=False: save it, and export what "
+            "skbin.load gives you."
+        )
+    if net.predict_nonlinearity != "auto":
+        raise ValueError(
+            "export_onnx needs predict_nonlinearity='auto', got "
+            f"{net.predict_nonlinearity!r}. Let the module compute what it does, and "
+            "return a logit, or a probability under BCELoss."
+        )
+    if net._data is None or net._data.shape is None:
+        raise ValueError(
+            "export_onnx needs a net that was fitted on one array, not on a Dataset or "
+            "a dict. Fit it on arrays, or use torch.onnx.export for its module_."
+        )
 
 
 def _input_dtype(net: BinaryNetClassifier, steps: list[tuple[str, Any]]) -> torch.dtype:
-    takes_ids = (
-        net._largest_id is not None
-        and net._input_dtype(np.zeros(1, dtype=np.int64)) == torch.int64
-    )
+    data: Any = net._data
+    takes_ids = data.largest_id is not None and net._dtype_of_integers() == torch.int64
     if not takes_ids:
-        return torch.float64 if steps else torch.float32
+        is_far_from_zero = data.offset is not None
+        return torch.float64 if steps or is_far_from_zero else torch.float32
     if not steps:
         return torch.int64
-    name, step = steps[0]
-    raise _untranslated(name, step, "the net takes token ids, and steps give float64.")
+    raise untranslated(*steps[0], "the net takes token ids, and steps give float64.")
 
 
 class _Prediction(nn.Module):
@@ -150,6 +155,7 @@ class _Prediction(nn.Module):
 
     shift: torch.Tensor
     least: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(self, net: BinaryNetClassifier) -> None:
         super().__init__()
@@ -157,6 +163,7 @@ class _Prediction(nn.Module):
         self.takes_logits = net._outputs_are_logits()
         self.gives_probabilities = not self.takes_logits and net.prior is None
         self.positive_index = net._seen_labels().positive_index
+        self.inverse_link = getattr(net._bare_criterion(), "inverse_link", None)
         least = (
             # As NumPy compares float32 with it.
             float(np.result_type(np.float32, net.threshold).type(net.threshold))
@@ -164,13 +171,19 @@ class _Prediction(nn.Module):
             else _least_logit(net.threshold)
         )
         # A number in the code would be rounded to float32.
-        self.register_buffer("least", torch.tensor(least, dtype=torch.float64))
-        self.register_buffer(
-            "shift", torch.tensor(net._prior_shift(), dtype=torch.float64)
-        )
+        data: Any = net._data
+        offset = 0.0 if data.offset is None else data.offset
+        for name, value in [
+            ("least", least),
+            ("shift", net._prior_shift()),
+            ("offset", offset),
+        ]:
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        output = self.module(X.float() if X.dtype == torch.float64 else X)
+        if X.dtype == torch.float64:
+            X = (X - self.offset).float()
+        output = self.module(X)
         output = output[0] if isinstance(output, tuple) else output
         if self.gives_probabilities:
             score = single_output(output)
@@ -184,9 +197,10 @@ class _Prediction(nn.Module):
         return torch.stack(columns[::-1], dim=1), (~is_positive).long()
 
     def _logit(self, output: torch.Tensor) -> torch.Tensor:
-        if self.takes_logits:
-            return positive_logit(output).double()
-        return torch.logit(single_output(output).double())
+        if not self.takes_logits:
+            return torch.logit(single_output(output).double())
+        logit = positive_logit(output).double()
+        return logit if self.inverse_link is None else self.inverse_link(logit)
 
 
 def _least_logit(threshold: float) -> float:
@@ -207,11 +221,9 @@ def _least_logit(threshold: float) -> float:
 
 
 def _translated_net(net: BinaryNetClassifier, dtype: torch.dtype) -> Any:
-    shape = net._input_shape
-    if shape is None:
-        raise ValueError("export_onnx needs a net that was fitted on arrays.")
     # Two rows: torch takes sizes of 0 and 1 for fixed ones.
-    example = torch.zeros(2, *shape[1:], dtype=dtype)
+    data: Any = net._data
+    example = torch.zeros(2, *data.shape[1:], dtype=dtype)
     try:
         with _without_news_of_torch():
             program = torch.onnx.export(
@@ -220,14 +232,19 @@ def _translated_net(net: BinaryNetClassifier, dtype: torch.dtype) -> Any:
                 input_names=["X"],
                 output_names=["probabilities", "skbin_index"],
                 dynamic_shapes={"X": {0: torch.export.Dim("n_samples")}},
-                opset_version=_OPSETS[""],
+                opset_version=OPSETS[""],
                 dynamo=True,
                 verbose=False,
-                custom_translation_table={torch.ops.aten.sigmoid.default: _sigmoid},
+                custom_translation_table={
+                    torch.ops.aten.sigmoid.default: _sigmoid,
+                    torch.ops.aten.log1p.default: _log1p,
+                },
             )
     except Exception as error:
         raise ValueError(
-            f"torch.onnx cannot translate {type(net.module_).__name__}: {error}"
+            f"torch.onnx cannot translate {type(net.module_).__name__}: {error} Write "
+            "its forward without what is named there, such as a choice that depends on "
+            "the values of a tensor."
         ) from error
     return program.model_proto  # type: ignore[union-attr]
 
@@ -238,9 +255,20 @@ def _sigmoid(z: Any) -> Any:
     return op.Reciprocal(op.Add(op.Exp(op.Neg(z)), op.CastLike(1.0, z)))
 
 
+def _log1p(x: Any) -> Any:
+    """Compute log(1 + x), right where 1 + x rounds [Kahan]."""
+    op = import_optional("onnxscript", "onnx").opset20
+    one = op.CastLike(1.0, x)
+    whole = op.Add(one, x)
+    is_rounded = op.Equal(whole, one)
+    # Where nothing is left of x its logarithm is x itself, and 0 / 0 must not be met.
+    part = op.Where(is_rounded, one, op.Sub(whole, one))
+    return op.Where(is_rounded, x, op.Mul(op.Log(whole), op.Div(x, part)))
+
+
 @contextmanager
 def _without_news_of_torch() -> Iterator[None]:
-    """Keep quiet what no user can mend: deprecations within torch, its own options."""
+    """Silence what users can do nothing about: deprecations within torch."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     was_disabled, logger.disabled = logger.disabled, True
     try:
@@ -252,10 +280,10 @@ def _without_news_of_torch() -> Iterator[None]:
         logger.disabled = was_disabled
 
 
-def _name_decisions(onnx: Any, model: Any, names: NDArray[Any]) -> None:
-    """Put labels in the place of their indices."""
-    helper = onnx.helper
-    graph = model.graph
+def _add_labels(onnx: Any, model: Any, net: BinaryNetClassifier) -> None:
+    """Put labels in the place of their indices, and say what they mean."""
+    helper, graph, labels = onnx.helper, model.graph, net._seen_labels()
+    names = _label_array(labels.classes)
     graph.initializer.append(onnx.numpy_helper.from_array(names, "skbin_names"))
     graph.node.append(
         helper.make_node("Gather", ["skbin_names", "skbin_index"], ["label"])
@@ -265,6 +293,14 @@ def _name_decisions(onnx: Any, model: Any, names: NDArray[Any]) -> None:
         helper.make_tensor_value_info(
             "label", helper.np_dtype_to_tensor_dtype(names.dtype), ["n_samples"]
         )
+    )
+    helper.set_model_props(
+        model,
+        {
+            "classes": json.dumps(names.tolist()),
+            "positive_class": json.dumps(names.tolist()[labels.positive_index]),
+            "threshold": json.dumps(float(net.threshold)),
+        },
     )
 
 
@@ -276,65 +312,16 @@ def _label_array(classes: NDArray[Any]) -> NDArray[Any]:
     return classes
 
 
-def _translated_step(onnx: Any, name: str, step: Any) -> Any:
-    skl2onnx = import_optional("skl2onnx", "onnx")
-    types = import_optional("skl2onnx.common.data_types", "onnx")
-    if not hasattr(step, "n_features_in_"):
-        raise _untranslated(name, step, "it takes no table of numbers.")
-    rows = types.DoubleTensorType([None, step.n_features_in_])
-    try:
-        model = skl2onnx.convert_sklearn(
-            make_sklearn_pipeline(step),
-            initial_types=[("X", rows)],
-            final_types=[("transformed", types.DoubleTensorType([None, None]))],
-            target_opset=_OPSETS,
-            custom_conversion_functions={SimpleImputer: _impute},
-            custom_shape_calculators={SimpleImputer: _keep_shape},
-        )
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:
-        raise _untranslated(name, step, f"skl2onnx says: {error}") from error
-    return model
-
-
-def _untranslated(name: str, step: Any, reason: str) -> ValueError:
-    return ValueError(
-        f"The step {name!r}, {type(step).__name__}, cannot go into the file: {reason} "
-        "Export the net alone, pipeline[-1], and give it what pipeline[:-1] transforms."
-    )
-
-
-def _keep_shape(operator: Any) -> None:
-    operator.outputs[0].type = copy.deepcopy(operator.inputs[0].type)
-
-
-def _impute(scope: Any, operator: Any, container: Any) -> None:
-    """Fill in float64, of which the operator Imputer has no kernel in onnxruntime."""
-    imputer = operator.raw_operator
-    if imputer.add_indicator or not np.isnan([imputer.missing_values]).all():
-        raise ValueError("SimpleImputer goes along for NaN and without indicator.")
-    fill = np.asarray(imputer.statistics_, dtype=np.float64)
-    if np.isnan(fill).any():
-        raise ValueError("SimpleImputer drops columns that held no value in training.")
-    values, is_missing = (scope.get_unique_variable_name(n) for n in ("fill", "nan"))
-    (rows,) = operator.input_full_names
-    double = import_optional("onnx", "onnx").TensorProto.DOUBLE
-    container.add_initializer(values, double, [1, len(fill)], fill)
-    container.add_node("IsNaN", [rows], [is_missing], op_version=_OPSETS[""])
-    container.add_node(
-        "Where",
-        [is_missing, values, rows],
-        operator.output_full_names,
-        op_version=_OPSETS[""],
-    )
-
-
 def _after(onnx: Any, first: Any, model: Any) -> Any:
     """Put a step before what follows it."""
     compose = import_optional("onnx.compose", "onnx")
-    model = compose.add_prefix(model, "next_", rename_inputs=True, rename_outputs=False)
-    # skl2onnx names the first set of operators that will do, of those up to _OPSETS.
+    properties = {p.key: p.value for p in model.metadata_props}
+    prefix = "skbin_next_"
+    model = compose.add_prefix(model, prefix, rename_inputs=True, rename_outputs=False)
+    # skl2onnx names the first set of operators that will do, of those up to OPSETS.
     for operators in first.opset_import:
-        operators.version = _OPSETS.get(operators.domain, operators.version)
+        operators.version = OPSETS.get(operators.domain, operators.version)
     first.ir_version = model.ir_version
-    return compose.merge_models(first, model, io_map=[("transformed", "next_X")])
+    merged = compose.merge_models(first, model, io_map=[(TRANSFORMED, f"{prefix}X")])
+    onnx.helper.set_model_props(merged, properties)
+    return merged

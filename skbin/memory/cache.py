@@ -4,7 +4,7 @@ import hashlib
 import io
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import nn
 from skbin.machine.randomness import turn_of_this_thread
 from skbin.memory.checkpoints import Checkpoints
 from skbin.memory.fingerprint import Fingerprint
+from skbin.memory.reuse import Reuse
 
 _FOLDER = "skbin_fits"
 # Of the machine, as a GPU that is full or a disk that is gone: the next fit may go on.
@@ -31,30 +32,16 @@ _MAY_PASS = (OSError, MemoryError, RuntimeError)
 Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
 
 
-def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any]:
+def load_or_train(
+    memory: Any, depends_on: Mapping[str, Any], train: Train
+) -> dict[str, Any]:
     """Give the state that a training leaves, from `memory` where it is kept there.
 
-    Processes that want the same training wait for the one that does it. An entry that
-    cannot be read is trained again, and a folder that cannot be written does without,
-    both with a warning. What a killed training left is gone on from; it is removed when
-    the training is done, or fails by an error that would come again. Threads of one
-    process take turns.
-
-    Parameters
-    ----------
-    memory : str, os.PathLike, joblib.Memory or None
-        The folder. None: train. It holds pickles: trust it as you trust code.
-    depends_on : object
-        All that the training depends on.
-    train : callable
-        Trains, and returns the state and whether the training came to its end: what
-        was interrupted is not kept. It gets `Checkpoints`, or None where nothing can
-        be kept.
-
-    Returns
-    -------
-    state : dict
-        Name and value of each attribute that training sets.
+    `depends_on` is all that the training depends on, with X, y and whatever else is
+    data as a list under "data". `train` gets `Checkpoints`, or None where nothing can
+    be kept, and returns the state and whether the training came to its end: what was
+    interrupted is not kept. Processes that want the same training wait for the one that
+    does it, and threads of one process take turns.
 
     Examples
     --------
@@ -63,8 +50,8 @@ def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any
     ...     print("training")
     ...     return {"weight_": 1.5}, True
     >>> with TemporaryDirectory() as folder:
-    ...     recall_or_train(folder, {"lr": 0.1}, train)
-    ...     recall_or_train(folder, {"lr": 0.1}, train)
+    ...     load_or_train(folder, {"lr": 0.1, "data": ["X", "y"]}, train)
+    ...     load_or_train(folder, {"lr": 0.1, "data": ["X", "y"]}, train)
     training
     {'weight_': 1.5}
     {'weight_': 1.5}
@@ -74,66 +61,72 @@ def recall_or_train(memory: Any, depends_on: Any, train: Train) -> dict[str, Any
     try:
         memory = check_memory(memory)
     except OSError as error:
-        _warn_that_nothing_is_kept(error)
+        _warn_not_kept(error)
         return train(None)[0]
     if memory.location is None:
         return train(None)[0]
     try:
-        fingerprint = Fingerprint(depends_on)
+        entry = _Entry(memory, depends_on)
     except Exception as error:  # code and objects of a user may raise anything
-        _warn_that_nothing_is_kept(error)
+        _warn_not_kept(error)
         return train(None)[0]
-    return _Shelf(memory, fingerprint).recall_or(train)
+    return entry.load_or(train)
 
 
-class _Shelf:
+class _Entry:
     """The place of one state in a joblib store."""
 
-    def __init__(self, memory: joblib.Memory, fingerprint: Fingerprint) -> None:
+    def __init__(self, memory: joblib.Memory, depends_on: Mapping[str, Any]) -> None:
+        fingerprint = Fingerprint(depends_on)
         self.store = memory.store_backend
-        self.place = [_FOLDER, fingerprint.key]
-        self.unfinished = [_FOLDER, f"{fingerprint.key}_unfinished"]
+        self.key = fingerprint.key
+        self.place = [_FOLDER, self.key]
+        self.unfinished = [_FOLDER, f"{self.key}_unfinished"]
         self.code = fingerprint.code
+        self.reuse = Reuse(Path(self.store.location, f"{_FOLDER}_alike"), depends_on)
         # It stays, empty: to remove it would let a process that waits for this file and
         # one that finds none train at once. `memory.clear()` removes all of them.
-        self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", fingerprint.key)
+        self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", self.key)
 
-    def recall_or(self, train: Train) -> dict[str, Any]:
+    def load_or(self, train: Train) -> dict[str, Any]:
         # An entry that is there is whole: for it nobody needs to wait.
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # one that cannot be read is met again below
-            state = self._recall(self.place)
+            # One that cannot be read is met again below.
+            warnings.simplefilter("ignore")
+            state = self._load(self.place)
         if state is not None:
             self._clear_unfinished()  # a process may have been killed before it did
+            self.reuse.note_reused()
             return state
         # The turn comes before the file, always: in another order a thread that has the
         # one and waits for the other could meet a fit inside a fit with them swapped.
         with turn_of_this_thread():
-            return self._recall_or(train)
+            return self._load_or_train_alone(train)
 
-    def _recall_or(self, train: Train) -> dict[str, Any]:
+    def _load_or_train_alone(self, train: Train) -> dict[str, Any]:
         lock = FileLock(self.lock_file)
         try:
             self.lock_file.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except (OSError, NotImplementedError) as error:
-            state = self._recall(self.place)
+            state = self._load(self.place)
             if state is not None:
                 return state
-            _warn_that_nothing_is_kept(error)
+            _warn_not_kept(error)
             return train(None)[0]
         try:
-            state = self._recall(self.place)
-            return self._train(train) if state is None else state
+            state = self._load(self.place)
+            if state is None:
+                return self._train(train)
+            self.reuse.note_reused()
+            return state
         finally:
             lock.release()
 
     def _train(self, train: Train) -> dict[str, Any]:
         checkpoints = Checkpoints(
             lambda state: self._keep(state, self.unfinished),
-            left=self._recall(self.unfinished),
+            left=self._load(self.unfinished),
         )
         try:
             state, is_complete = train(checkpoints)
@@ -146,17 +139,18 @@ class _Shelf:
             return state
         error = self._keep(state, self.place)
         if error is not None:
-            _warn_that_nothing_is_kept(error)
+            _warn_not_kept(error)
             return state
         # Not before: until the entry is written, this is all that a kill leaves.
         self._clear_unfinished()
+        self.reuse.note_trained(self.key)
         return state
 
     def _clear_unfinished(self) -> None:
         with suppress(OSError):
             self.store.clear_item(self.unfinished)
 
-    def _recall(self, place: list[str]) -> dict[str, Any] | None:
+    def _load(self, place: list[str]) -> dict[str, Any] | None:
         if not self.store.contains_item(place):
             return None
         try:
@@ -173,7 +167,7 @@ class _Shelf:
             return None
 
     def _keep(self, state: dict[str, Any], place: list[str]) -> Exception | None:
-        """Write a state, or tell why that cannot be."""
+        """Write a state, or return the error that prevents it."""
         try:
             pickled = _pickled(state, self.code)
         except Exception as error:  # what cannot be pickled may raise anything
@@ -190,14 +184,14 @@ class _Shelf:
         return None
 
     def _remove_half_written(self, place: list[str]) -> None:
-        # joblib writes beside an entry and renames, so the entry itself is whole, and
-        # what lies beside it is of a full disk or a killed process.
+        # joblib writes to a file of another name and renames it, so that an entry is
+        # whole; such a file is left by a full disk or a killed process.
         for file in Path(self.store.location, *place).glob("output.pkl.*"):
             with suppress(OSError):
                 file.unlink()
 
 
-def _warn_that_nothing_is_kept(error: Exception) -> None:
+def _warn_not_kept(error: Exception) -> None:
     warnings.warn(
         "memory cannot be used, so the network is trained without it: "
         f"{type(error).__name__}: {error}.",

@@ -8,35 +8,14 @@ from typing import Any
 
 from skbin.machine.randomness import RandomState
 
-# Writing takes about this share of the time at most, and trainings of a second none.
-# The first writing tells how long one takes, so it alone may take a larger share.
+# Saving takes at most this fraction of the time; trainings shorter than a second save
+# nothing. The first save tells how long one takes, so it alone may take longer.
 _SHARE_OF_TIME = 0.05
 _FIRST_AFTER = 1.0
 
 
 class Checkpoints:
-    """The last state that a training has left, and how to leave another one.
-
-    Parameters
-    ----------
-    keep : callable
-        Writes a state. Returns None, or the error that it met.
-    left : dict, default=None
-        The state that a killed training has left.
-
-    Attributes
-    ----------
-    random_state_before : RandomState
-        That of the training's begin, which it sets.
-
-    Examples
-    --------
-    >>> kept = []
-    >>> checkpoints = Checkpoints(kept.append)
-    >>> checkpoints.offer(lambda: {"epoch": 1})  # too early
-    >>> kept
-    []
-    """
+    """What a killed training has left, `left`, and how to leave another state."""
 
     def __init__(
         self,
@@ -44,39 +23,30 @@ class Checkpoints:
         left: dict[str, Any] | None = None,
     ) -> None:
         self.left = left
+        # The training sets it when it begins.
         self.random_state_before: RandomState | None = None
         self._keep = keep
         self._next_at = time.monotonic() + _FIRST_AFTER
 
     def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
-        """Keep a state, if it is time to.
-
-        The first one is written at the end of an epoch after a second of training,
-        however long that takes; each other one when 20 times as long has passed as the
-        one before it took. After a failure, which is warned of, none is written.
-
-        Parameters
-        ----------
-        make_state : callable
-            Gives the state.
-        """
+        """Write a state if it is time to; after a failure none is written."""
         begin = time.monotonic()
         if begin < self._next_at:
             return
         error = self._keep(make_state())
         if error is not None:
             self._next_at = math.inf
-            _warn_that_nobody_can_go_on(error)
+            _warn_cannot_resume(error)
             return
         end = time.monotonic()
         self._next_at = end + (end - begin) / _SHARE_OF_TIME
 
 
-def _warn_that_nobody_can_go_on(error: Exception) -> None:
+def _warn_cannot_resume(error: Exception) -> None:
     warnings.warn(
-        "The state of this training cannot be written to memory, so that one that is "
-        f"killed begins anew: {type(error).__name__}: {error}. Let the module and the "
-        "callbacks leave out of their __getstate__ what pickle refuses, such as locks "
-        "and open files, or make room in the folder.",
+        "The state of this training cannot be written to memory. If it is killed, it "
+        f"starts again from the beginning: {type(error).__name__}: {error}. Leave out "
+        "of __getstate__ of the module and the callbacks what pickle refuses, such as "
+        "locks and open files, or make room in the folder.",
         stacklevel=2,
     )

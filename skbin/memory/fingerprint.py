@@ -2,30 +2,25 @@
 
 `joblib.hash` knows arrays by their values but functions and classes only by their
 names. Here they are known by what they do: installed code by its version, the user's
-by its bytecode, wherever it was defined: a notebook, a script or a module.
+by its bytecode, wherever it was defined: in a notebook, a script or a module.
 """
 
-import dis
 import functools
 import hashlib
-import importlib
 import platform
 import sys
-import sysconfig
 import types
-from collections.abc import Iterable
-from contextlib import suppress
-from importlib import metadata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from scipy import sparse
 
+from skbin.memory.code import installed, is_installed, joined, read_by, version_of
+
 _LIBRARIES = ("numpy", "scipy", "sklearn", "skorch", "torch", "skbin")
-_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # Of a class these say nothing about what it does, or nothing that is not said already.
 _NAMES_LEFT_OUT = {
     "__abstractmethods__",
@@ -61,6 +56,9 @@ _BY_REPR = (
     types.GenericAlias,
     types.UnionType,
 )
+# float32 stays apart: what is computed from it is rounded to float32.
+_AS_IN_PYTHON = (np.integer, np.bool_, np.str_, np.bytes_)
+_AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 _BUILT_IN_CODE = (
     types.BuiltinFunctionType,
     types.GetSetDescriptorType,
@@ -73,26 +71,9 @@ _BUILT_IN_CODE = (
 
 
 class Fingerprint:
-    """The hash of a value, and the user's classes and functions found in it.
+    """The hash of a value, `key`, and the user's code met in it, in order, `code`.
 
-    Parameters
-    ----------
-    value : object
-        Numbers, strings, arrays, tensors, modules, functions, classes, and containers
-        and instances of them.
-
-    Attributes
-    ----------
-    key : str
-        Equal for equal values in any process; else different.
-    code : list
-        The user's classes and functions in the order in which they were met, the same
-        for equal keys. Pickles can name them by their place.
-
-    Raises
-    ------
-    TypeError
-        If something in `value` can be known neither by value nor by code.
+    What can be known neither by value nor by code is a TypeError.
 
     Examples
     --------
@@ -111,15 +92,16 @@ class Fingerprint:
         self.code: list[Any] = []
         self._known: dict[int, str] = {}
         self._open: dict[int, int] = {}
-        versions = [f"{name} {_version(name)}" for name in _LIBRARIES]
-        setting = [platform.python_version(), str(torch.get_default_dtype())]
-        self.key = _joined([*setting, *versions, self._of(value)])
+        versions = [f"{name} {version_of(name)}" for name in _LIBRARIES]
+        settings = [platform.python_version(), repr(_torch_settings())]
+        self.key = joined([*settings, *versions, self._of(value)])
         self._known.clear()
 
     def _of(self, value: Any) -> str:
-        is_of_user = not _is_installed(type(value).__module__)
+        value = _plain(value)
+        is_of_user = not is_installed(type(value).__module__)
         if isinstance(value, _BY_REPR) and not is_of_user:
-            return _joined([type(value).__qualname__, repr(value)])
+            return joined([type(value).__qualname__, repr(value)])
         if id(value) in self._open:
             return f"the enclosing number {self._open[id(value)]}"
         if id(value) in self._known:
@@ -134,7 +116,7 @@ class Fingerprint:
         return found
 
     def _of_all(self, kind: str, values: Iterable[Any]) -> str:
-        return _joined([kind, *(self._of(value) for value in values)])
+        return joined([kind, *(self._of(value) for value in values)])
 
     def _of_compound(self, value: Any) -> str:
         if isinstance(value, type):
@@ -145,7 +127,7 @@ class Fingerprint:
             return self._of_built_in(value)
         if isinstance(value, types.CodeType):
             return self._of_code(value)
-        if not _is_installed(type(value).__module__):
+        if not is_installed(type(value).__module__):
             return self._of_instance_of_user(value)
         return self._of_data(value)
 
@@ -162,27 +144,19 @@ class Fingerprint:
         return self._of_all("built in", parts)
 
     def _of_instance_of_user(self, value: Any) -> str:
-        content: Any = None
-        kind: Any
-        for kind in (dict, list, tuple, int, float, complex, str, bytes):
-            if isinstance(value, kind):
-                content = list(value.items()) if kind is dict else kind(value)
-                break
-        if isinstance(value, set | frozenset):
-            content = set(value)
-        if isinstance(value, np.ndarray):
-            content = np.asarray(value)
-        if isinstance(value, torch.Tensor):
-            content = value.as_subclass(torch.Tensor)
-        parts = (type(value), value.__getstate__(), content)
-        return self._of_all("instance", parts)
+        content = _builtin_content(value)
+        state = value.__getstate__()
+        if content is None:
+            _require_state(value, state)
+        return self._of_all("instance", (type(value), state, content))
 
     def _of_data(self, value: Any) -> str:
         kind = type(value).__qualname__
-        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-            return _joined([kind, str(value.dtype), str(value.shape), _hash(value)])
+        if isinstance(value, np.ma.MaskedArray):
+            masked = (value.data, np.ma.getmaskarray(value), value.fill_value)
+            return self._of_all(kind, masked)
         if isinstance(value, np.ndarray):
-            return self._of_all(f"{kind} {value.shape}", value.ravel().tolist())
+            return self._of_array(value)
         if isinstance(value, torch.Tensor):
             return _of_tensor(value)
         if sparse.issparse(value):
@@ -196,10 +170,18 @@ class Fingerprint:
         if isinstance(value, set | frozenset):
             # In one order in each process, for the places in `code`.
             ordered = sorted(value, key=lambda p: getattr(p, "__qualname__", repr(p)))
-            return _joined([kind, *sorted(self._of(part) for part in ordered)])
+            return joined([kind, *sorted(self._of(part) for part in ordered)])
         if isinstance(value, torch.Generator):
             return self._of_all(kind, (value.device, value.get_state()))
         return self._of_instance(value)
+
+    def _of_array(self, array: np.ndarray) -> str:
+        # joblib gives its workers large arrays as memory maps.
+        is_map = isinstance(array, np.memmap)
+        kind = "ndarray" if is_map else type(array).__qualname__
+        if array.dtype.hasobject:
+            return self._of_all(f"{kind} {array.shape}", array.ravel().tolist())
+        return joined([kind, str(array.dtype), str(array.shape), _hash(array)])
 
     def _of_instance(self, value: Any) -> str:
         if isinstance(value, types.MethodType):
@@ -213,19 +195,33 @@ class Fingerprint:
         if isinstance(value, functools.partial):
             parts = (value.func, value.args, value.keywords)
             return self._of_all("partial", parts)
-        if type(value).__module__ != "builtins" and hasattr(value, "__dict__"):
-            return self._of_all("instance", (type(value), value.__getstate__()))
+        if isinstance(value, types.ModuleType):
+            return installed(value.__name__, "")
+        pandas_parts = _pandas_parts(value)
+        if pandas_parts is not None:
+            return self._of_all("pandas", (type(value), *pandas_parts))
+        return self._of_pickled(value)
+
+    def _of_pickled(self, value: Any) -> str:
+        """Hash what pickle would write: the maker, its arguments and the state."""
         try:
-            return _joined([type(value).__qualname__, joblib.hash(value)])
+            reduced = value.__reduce_ex__(4)
         except Exception as error:
-            raise TypeError(
-                f"{value!r} of type {type(value).__qualname__} cannot be told apart "
-                f"from others of its kind ({error})"
-            ) from error
+            raise _cannot_be_told_apart(value, error) from error
+        if isinstance(reduced, str):
+            return joined(["named", type(value).__module__, reduced])
+        maker, args, *rest = reduced
+        state = [list(part) if isinstance(part, Iterator) else part for part in rest]
+        if not any(part is not type(value) for part in args):
+            _require_state(value, next(iter(state), None), *state[1:])
+        # Of cython's functions nothing but the name is known.
+        name = f"{maker.__module__}:{maker.__qualname__}"
+        known = name if is_installed(maker.__module__) else maker
+        return self._of_all("object", (type(value), known, args, state))
 
     def _of_class(self, cls: type) -> str:
-        if _is_installed(cls.__module__):
-            return _installed(cls.__module__, cls.__qualname__)
+        if is_installed(cls.__module__):
+            return installed(cls.__module__, cls.__qualname__)
         self.code.append(cls)
         attributes = {
             name: value
@@ -237,8 +233,8 @@ class Fingerprint:
     def _of_function(self, function: types.FunctionType) -> str:
         cells = function.__closure__ or ()
         enclosed = [cell.cell_contents for cell in cells if _is_filled(cell)]
-        if _is_installed(function.__module__):
-            name = _installed(function.__module__, function.__qualname__)
+        if is_installed(function.__module__):
+            name = installed(function.__module__, function.__qualname__)
             # What a library has made for this call is known by what it was made of.
             made = "<locals>" in function.__qualname__
             return self._of_all("function", (name, enclosed)) if made else name
@@ -250,7 +246,7 @@ class Fingerprint:
             function.__kwdefaults__,
             vars(function),
             enclosed,
-            _read_by(function),
+            read_by(function),
         )
         return self._of_all("function", parts)
 
@@ -270,18 +266,105 @@ class Fingerprint:
         return self._of_all("code", parts)
 
 
-def _joined(parts: Iterable[str]) -> str:
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(f"{len(part)}:{part}".encode())
-    return whole.hexdigest()
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers into Python's where they mean the same: np.int64(2) is 2."""
+    if type(value) is np.ndarray and value.ndim == 0:
+        value = value[()]
+    if type(value) is np.float64 or isinstance(value, _AS_IN_PYTHON):
+        return value.item()
+    return value
+
+
+def _torch_settings() -> list[Any]:
+    """Read what is set for all of torch and changes what a training computes."""
+    backends: Any = torch.backends  # mypy knows few of its attributes
+    precisions = [
+        part.fp32_precision
+        for part in (
+            backends.cuda.matmul,
+            backends.cudnn.conv,
+            backends.cudnn.rnn,
+            backends.mkldnn.matmul,
+            backends.mkldnn.conv,
+            backends.mkldnn.rnn,
+        )
+    ]
+    autocast = [
+        (device, torch.get_autocast_dtype(device))
+        for device in _AUTOCAST_DEVICES
+        if torch.is_autocast_enabled(device)
+    ]
+    return [
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.get_deterministic_debug_mode(),
+        autocast,
+        # "none" is what nobody has set; to set it back to the default says "ieee".
+        ["ieee" if precision == "none" else precision for precision in precisions],
+        backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+        backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+        backends.cudnn.enabled,
+        backends.cudnn.deterministic,
+        backends.cudnn.benchmark,
+        backends.mkldnn.enabled,
+        backends.mkldnn.deterministic,
+    ]
+
+
+def _builtin_content(value: Any) -> Any:
+    """Give what an instance holds beside its attributes, as the parent type."""
+    kind: Any
+    for kind in (dict, list, tuple, int, float, complex, str, bytes):
+        if isinstance(value, kind):
+            return list(value.items()) if kind is dict else kind(value)
+    if isinstance(value, set | frozenset):
+        return set(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return value.view(np.ma.MaskedArray)
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    if isinstance(value, torch.Tensor):
+        return value.as_subclass(torch.Tensor)
+    return None
+
+
+def _pandas_parts(value: Any) -> tuple[Any, ...] | None:
+    """Give values and labels of a pandas object, however its blocks lie in memory."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return None
+    if isinstance(value, pandas.DataFrame):
+        columns = [value.iloc[:, place].array for place in range(value.shape[1])]
+        return value.index, value.columns, columns
+    if isinstance(value, pandas.Series):
+        return value.index, value.name, value.array
+    return None
+
+
+def _require_state(value: Any, *state: Any) -> None:
+    """Refuse an object that keeps what it holds to itself."""
+    containers = dict | list | tuple
+    if any(
+        part if isinstance(part, containers) else part is not None for part in state
+    ):
+        return
+    is_custom = type(value).__getstate__ is not object.__getstate__
+    if is_custom or getattr(value, "__dict__", None):
+        raise _cannot_be_told_apart(value, "its __getstate__ gives nothing")
+
+
+def _cannot_be_told_apart(value: Any, reason: Any) -> TypeError:
+    return TypeError(
+        f"{value!r} of type {type(value).__qualname__} cannot be told apart from "
+        f"others of its kind ({reason})"
+    )
 
 
 def _of_tensor(tensor: torch.Tensor) -> str:
     values = tensor.detach().cpu().flatten().view(torch.uint8).numpy()
     kind = (type(tensor).__qualname__, tensor.dtype, tuple(tensor.shape))
     place = (tensor.device, tensor.requires_grad)
-    return _joined([str(kind), str(place), _hash(values)])
+    return joined([str(kind), str(place), _hash(values)])
 
 
 def _hash(array: np.ndarray) -> str:
@@ -295,93 +378,3 @@ def _is_filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _read_by(function: types.FunctionType) -> dict[str, Any]:
-    """Name and value of the globals, members of modules and imports that it reads."""
-    codes = list(_codes_within(function.__code__))
-    names = sorted({name for code in codes for name in code.co_names})
-    known = function.__globals__
-    read: dict[str, Any] = {}
-    for code in codes:
-        for instruction in dis.get_instructions(code):
-            name = instruction.argval
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in known:
-                read[name] = known[name]
-            if instruction.opname == "IMPORT_NAME":
-                read[f"import {name}"] = _imported(name, known.get("__package__"))
-    for name in list(read):
-        if isinstance(read[name], types.ModuleType):
-            read[name] = _members(read[name], names, seen=set())
-    return dict(sorted(read.items()))
-
-
-def _codes_within(code: types.CodeType) -> Iterable[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes_within(constant)
-
-
-def _imported(name: str, package: str | None) -> types.ModuleType:
-    for candidate in (name, f"{package}.{name}" if package and name else package):
-        if candidate in sys.modules:
-            return sys.modules[candidate]
-    return importlib.import_module(name)
-
-
-def _members(module: types.ModuleType, names: list[str], seen: set[str]) -> Any:
-    """Give what can be read from a module by these names, submodules included."""
-    if _is_installed(module.__name__) or module.__name__ in seen:
-        return _installed(module.__name__, "")
-    seen.add(module.__name__)
-    members = {name: vars(module)[name] for name in names if name in vars(module)}
-    return {
-        name: _members(value, names, seen)
-        if isinstance(value, types.ModuleType)
-        else value
-        for name, value in members.items()
-    }
-
-
-def _is_installed(module_name: str | None) -> bool:
-    module = sys.modules.get(module_name or "")
-    # A class that a worker was sent from the main program names a module that the
-    # worker does not have, or has another one of.
-    if module is None or module_name is None or module_name == "__main__":
-        return False
-    if module_name.partition(".")[0] == __name__.partition(".")[0]:
-        return True
-    file = getattr(module, "__file__", None)
-    if file is None:
-        origin = getattr(getattr(module, "__spec__", None), "origin", None)
-        return origin in ("built-in", "frozen")
-    return _is_in_libraries(file)
-
-
-@functools.cache
-def _is_in_libraries(file: str) -> bool:
-    path = Path(file)
-    folders = {"site-packages", "dist-packages"}
-    return bool(folders.intersection(path.parts)) or path.is_relative_to(
-        _STANDARD_LIBRARY
-    )
-
-
-def _installed(module_name: str, qualname: str) -> str:
-    package = module_name.partition(".")[0]
-    return _joined(["installed", module_name, qualname, _version(package)])
-
-
-@functools.cache
-def _version(package: str) -> str:
-    module = sys.modules.get(package) or importlib.import_module(package)
-    version = str(getattr(module, "__version__", ""))
-    if not version:
-        with suppress(metadata.PackageNotFoundError):
-            version = metadata.version(package)
-    if package != __name__.partition(".")[0]:
-        return version
-    # One version stands for many states of a checkout that is worked on.
-    sources = sorted(Path(__file__).parent.parent.rglob("*.py"))
-    return _joined([version, *(source.read_text("utf-8") for source in sources)])

@@ -1,8 +1,10 @@
 """What happens at a time in training: schedule, scores, bar, scikit-learn's tasks."""
 
 import copy
+import inspect
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,8 @@ class WeightedScoring(EpochScoring):
         if self._weight is None:
             return super()._scoring(net, X_test, y_test)
         scorer = check_scoring(net, self.scoring_)
+        if "sample_weight" not in inspect.signature(scorer).parameters:
+            return scorer(net, X_test, y_test)  # a function of the user's
         return scorer(net, X_test, y_test, sample_weight=self._weight)
 
 
@@ -133,6 +137,17 @@ def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:
                 "Add train_split=ValidSplit(5, stratified=True) (from skorch.dataset), "
                 "or watch 'train_loss'."
             )
+
+
+def refuse_unknown_callbacks(params: Iterable[str], callbacks: Iterable[Any]) -> None:
+    """Refuse parameters of callbacks that are not there."""
+    given = {name.partition("__")[0] for name in params}
+    known = {name for name, _ in callbacks}
+    if given - known:
+        raise ValueError(
+            f"There are no callbacks named {sorted(given - known)}, but "
+            f"{sorted(known)}. Name one of them: callbacks__print_log__floatfmt."
+        )
 
 
 _DEFAULT_NAMES = {"valid_loss", "valid_acc", "valid_average_precision"}

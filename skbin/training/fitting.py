@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.utils.metadata_routing import process_routing
 from skorch import NeuralNet
-from torch.utils.data import SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, count_classes, is_dict
@@ -21,7 +28,6 @@ from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
 from skbin.training.loss import (
-    pos_weight_in,
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
 )
@@ -40,6 +46,7 @@ def run_training(
     """Train a net on its admitted samples; `fitted` is what it knew before."""
     with seeded(run.seed, net._compute_device()), inside_training(net):
         net._run = run
+        run.X = samples.X
         try:
             if fitted is None:
                 net._data = describe(samples)
@@ -89,29 +96,59 @@ def _split(
     else:
         targets = () if samples.target is None else (samples.target,)
         train, valid = net.train_split(dataset, *targets, **split_params)
-    if valid is None or resolve(valid)[0] is dataset:
-        return train, valid
-    return train, _admit_held_out(net, valid)
+    if valid is not None and not isinstance(valid, IterableDataset) and not len(valid):
+        raise ValueError(
+            "train_split holds out no row of positive weight. Leave rows of weight "
+            "zero out before the split: X[weight > 0]."
+        )
+    for part in (train, valid):
+        _refuse_hidden_weights(part, dataset)
+    return train, _admit_held_out(net, valid, dataset)
 
 
-def _admit_held_out(net: Any, valid: Any) -> Any:
+def _refuse_hidden_weights(part: Any, dataset: Any) -> None:
+    """Refuse rows in a Dataset of the user's, behind which weights are not found."""
+    is_weighted = isinstance(dataset, TensorRows) and dataset.exact_weight is not None
+    if is_weighted and resolve(part)[0] is not dataset and _holds(part, dataset):
+        raise ValueError(
+            f"train_split puts rows into a {type(part).__name__}, which hides their "
+            "sample_weight. Let it return torch.utils.data.Subset(dataset, rows)."
+        )
+
+
+def _admit_held_out(net: Any, valid: Any, dataset: Any) -> Any:
     """Admit a Dataset of the user's that a split holds out, by the same labels."""
-    if is_in_memory(valid):
+    if valid is None or is_in_memory(valid) or _holds(valid, dataset):
         return valid
     samples = admit(net, valid, fitted=net._data)
     return net._dataset_of(samples, samples.target, samples.weight)
 
 
+def _holds(outer: Any, dataset: Any) -> bool:
+    """Whether a Dataset is this one, or made of it: then its targets are encoded."""
+    if outer is dataset:
+        return True
+    parts = vars(outer).values() if isinstance(outer, Dataset) else ()
+    nested = [part for part in parts if isinstance(part, list | tuple)]
+    candidates = [*parts, *(item for part in nested for item in part)]
+    return any(
+        _holds(part, dataset) for part in candidates if isinstance(part, Dataset)
+    )
+
+
 def describe(samples: Samples) -> FittedData:
     """Describe the first samples, for later calls and for predictions."""
     X = samples.X
+    is_array = isinstance(X, np.ndarray)
     return FittedData(
         samples.labels,
         samples.shape,
         samples.largest_id,
         samples.offset,
         inputs=tuple(X) if is_dict(X) else None,
-        seen_rows=SeenRows(X) if isinstance(X, np.ndarray) else None,
+        channels=samples.channels,
+        total_weight=samples.total_weight,
+        seen_rows=SeenRows(samples.counted_rows()) if is_array else None,
     )
 
 
@@ -135,12 +172,28 @@ def settle(
     if is_first and samples.target is not None:
         stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
+    batch_prior = _batch_prior(net, batches, totals)
+    if is_first and batch_prior in (0, 1) and (totals > 0).all():
+        raise ValueError(
+            "Samples of two classes are needed to train on, but the sampler draws rows "
+            "of one class alone."
+        )
     return replace(
         data,
         class_totals=(float(totals[0]), float(totals[1])),
         pos_weight=pos_weight,
-        batch_prior=_batch_prior(net, batches, totals),
+        batch_prior=batch_prior,
+        seen_rows=_seen_rows(net._run.train, data),
     )
+
+
+def _seen_rows(train: Any, data: FittedData) -> Any:
+    """Leave out the rows that are held out."""
+    root, index = resolve(train)
+    is_table = isinstance(root, TensorRows) and isinstance(root.X, torch.Tensor)
+    if data.seen_rows is None or index is None or not is_table:
+        return data.seen_rows
+    return SeenRows(root.X[torch.from_numpy(index)].cpu().numpy())
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
@@ -168,8 +221,8 @@ def _require_both_classes(totals: NDArray[np.float64], samples: Samples) -> None
 
 def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> float:
     pos_weight = net.pos_weight
-    in_criterion = pos_weight_in(net._bare_criterion())
-    if net._run.is_fresh and in_criterion is not None:
+    in_criterion = net._pos_weight_in_criterion
+    if in_criterion is not None:
         if pos_weight is not None:
             raise ValueError(
                 "pos_weight and criterion__pos_weight are the same thing, got "
@@ -191,8 +244,14 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
     )
 
 
+def _sampler_of(net: Any) -> Any:
+    params = net.get_params_for("iterator_train")
+    of_batches = getattr(params.get("batch_sampler"), "sampler", None)
+    return of_batches if params.get("sampler") is None else params["sampler"]
+
+
 def _warn_if_weighed_twice(net: Any, batches: Any) -> None:
-    sampler = net.get_params_for("iterator_train").get("sampler")
+    sampler = _sampler_of(net)
     is_balanced = hasattr(batches, "positive_share")
     if not is_balanced and not isinstance(sampler, WeightedRandomSampler):
         return
@@ -210,14 +269,24 @@ def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
     train = net._run.train
     if hasattr(batches, "positive_share"):
         return batches.positive_share
-    sampler = net.get_params_for("iterator_train").get("sampler")
+    sampler = _sampler_of(net)
     target = targets_of(train)
-    if target is None or not isinstance(
-        sampler, (WeightedRandomSampler, SubsetRandomSampler)
-    ):
-        return float(totals[1] / totals.sum())
+    share = float(totals[1] / totals.sum())
+    batch_sampler = net.get_params_for("iterator_train").get("batch_sampler")
+    if sampler is None and batch_sampler is None:
+        return share
+    if isinstance(sampler, (RandomSampler, SequentialSampler)):
+        return share
+    is_known = isinstance(sampler, (WeightedRandomSampler, SubsetRandomSampler))
+    if target is None or not is_known:
+        return np.nan
     if isinstance(sampler, WeightedRandomSampler):
         drawn = sampler.weights.numpy()
+        if len(drawn) != len(target):
+            raise ValueError(
+                f"The WeightedRandomSampler has {len(drawn)} weights, but there are "
+                f"{len(target)} rows to draw from. Give it one weight for each row."
+            )
     else:
         drawn = np.bincount(sampler.indices, minlength=len(target))
     weight = weights_of(train)

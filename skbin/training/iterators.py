@@ -3,16 +3,16 @@
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 
 from skbin.data.balanced import BalancedBatches
 from skbin.data.batches import iterate_batches, load_batches
 from skbin.data.rows import is_in_memory, resolve, weights_of
+from skbin.training.output import ROW_BLOCK
 
 # Batches of prediction that stay in the caches and still keep Python's share small.
 _EVALUATION_VALUES = 32_768
 _MOST_EVALUATION_ROWS = 1024
-_ROW_BLOCK = 16  # rows that the net computes at once, whatever comes with them
 _REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
 _NAMES_ROWS = ("sampler", "batch_sampler")
 
@@ -21,6 +21,8 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     """Make the iterator over batches that the parameters of a net ask for."""
     prefix = "iterator_train" if training else "iterator_valid"
     iterator, kwargs = getattr(net, prefix), net.get_params_for(prefix)
+    # None is what a DataLoader takes for "not given", but for batch_size.
+    kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "batch_size"}
     if training:
         _refuse_row_numbers(kwargs, dataset)
     else:
@@ -36,7 +38,10 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         kwargs["batch_size"] = len(dataset)
     if iterator not in (iterate_batches, DataLoader):
         _refuse_lost_weights(iterator, dataset, prefix)
-        return iterator(dataset, **kwargs)
+        batches = iterator(dataset, **kwargs)
+        if not training:
+            _refuse_random_order(batches)
+        return batches
     if in_memory and kwargs.get("batch_size", 1) is None:
         raise ValueError(
             "batch_size=None is for a Dataset whose samples are batches, but X is "
@@ -52,6 +57,15 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     return make(dataset, **kwargs)
 
 
+def _refuse_random_order(batches: Any) -> None:
+    is_shuffled = isinstance(getattr(batches, "sampler", None), RandomSampler)
+    if is_shuffled or getattr(batches, "drop_last", False):
+        raise ValueError(
+            "iterator_valid makes a DataLoader that shuffles or drops rows: predictions "
+            "would come in another order than X has, or of other rows."
+        )
+
+
 def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:
     if _is_balanced(iterator) or weights_of(dataset) is None:
         return
@@ -64,7 +78,7 @@ def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:
 def _evaluation_batch_size(net: Any, dataset: Any) -> int:
     root, _ = resolve(dataset)
     rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(root.n_values, 1))
-    return max(net.batch_size or 1, rows - rows % _ROW_BLOCK, _ROW_BLOCK)
+    return max(net.batch_size or 1, rows - rows % ROW_BLOCK, ROW_BLOCK)
 
 
 def _is_balanced(iterator: Any) -> bool:

@@ -26,30 +26,33 @@ from skbin.training.callbacks import (
     EpochTasks,
     WeightedScoring,
     refuse_absent_monitors,
+    refuse_unknown_callbacks,
 )
 from skbin.training.iterators import make_iterator
 from skbin.training.loss import (
     applies_pos_weight,
+    pos_weight_in,
     refuse_logits_under_bce,
     refuse_unusable_criterion,
     weighted_loss,
 )
-from skbin.training.module import make_module
+from skbin.training.module import make_module, tell_what_was_given
 from skbin.training.output import (
     as_float32,
+    cut_rows,
     first_output,
+    in_blocks,
+    n_rows_of,
     positive_logit,
+    refuse_constant,
     refuse_squashed,
     single_output,
+    tensors_of,
 )
 from skbin.training.parameters import ParameterNet
 from skbin.training.run import CHECKPOINTING, Run
 from skbin.training.speed import can_be_fused, needs_no_closure, read_losses
 from skbin.training.state import LeaveCheckpoints, resume
-
-# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
-# computed alike, so its probability does not depend on which rows come with it.
-_ROW_BLOCK = 16
 
 
 class LogitNet(ParameterNet):
@@ -61,6 +64,7 @@ class LogitNet(ParameterNet):
     pos_weight: Any = None
     _data: FittedData | None = None
     _run: Run | None = None
+    _pos_weight_in_criterion: Any = None
 
     @property
     def _default_callbacks(self):
@@ -78,6 +82,13 @@ class LogitNet(ParameterNet):
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
 
+    def __getstate__(self):
+        # A checkpoint that is written while training must not load as if training.
+        state = super().__getstate__()
+        for name in ("_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            state.pop(name, None)
+        return state
+
     # ---- the parts
 
     def initialize_callbacks(self):
@@ -85,6 +96,9 @@ class LogitNet(ParameterNet):
         if self._run is not None and self._run.train is not None:
             return self  # new ones would not know of the training that goes on
         super().initialize_callbacks()
+        refuse_unknown_callbacks(
+            self.get_params_for("callbacks"), self._uniquely_named_callbacks()
+        )
         if self._run is not None and self._run.checkpoints is not None:
             self.callbacks_.append(
                 (CHECKPOINTING, LeaveCheckpoints(self._run.checkpoints))
@@ -111,6 +125,7 @@ class LogitNet(ParameterNet):
         refuse_unusable_criterion(criterion, kwargs, self.predict_nonlinearity)
         self.criterion_ = self.initialized_instance(criterion, kwargs)
         refuse_unusable_criterion(self.criterion_, {}, self.predict_nonlinearity)
+        self._pos_weight_in_criterion = pos_weight_in(self.criterion_)
         if self._run is None or self._run.train is not None:  # else not settled yet
             self._hand_pos_weight_over()
         return self
@@ -236,8 +251,9 @@ class LogitNet(ParameterNet):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Give the rows to train on and those held out; see skorch."""
-        if self._run is not None and self._run.train is not None:
-            return self._run.train, self._run.valid
+        run = self._run
+        if run is not None and run.train is not None and X is run.X:
+            return run.train, run.valid
         return super().get_split_datasets(X, y, **fit_params)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -268,8 +284,9 @@ class LogitNet(ParameterNet):
         # a GPU it holds losses as they lie there until the epoch ends: reading one
         # would make Python wait for the GPU at each batch.
         if type(self.history) is not History:
+            step = functools.partial(self._weighted_step, step_fn, prefix)
             NeuralNet.run_single_epoch(
-                self, iterator, training, prefix, step_fn, **fit_params
+                self, iterator, training, prefix, step, **fit_params
             )
             return
         batches = self.history[-1]["batches"]
@@ -279,12 +296,14 @@ class LogitNet(ParameterNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
-                step["y_pred"] = _tensors_of(step["y_pred"])
+                if self._run is not None:  # scorers may compute losses, too
+                    self._run.batch_weight = None
+                step["y_pred"] = tensors_of(step["y_pred"])
                 loss = step["loss"].detach()
                 row = batches[-1]
                 read = _can_be_read_at_once(loss)
                 row[f"{prefix}_loss"] = loss.item() if read else loss
-                row[f"{prefix}_batch_size"] = _n_rows(batch[0])
+                row[f"{prefix}_batch_size"] = n_rows_of(batch[0])
                 if weight is not None:
                     row[f"{prefix}_batch_weight"] = float(weight.sum())
                 self.notify("on_batch_end", batch=batch, training=training, **step)
@@ -292,6 +311,12 @@ class LogitNet(ParameterNet):
         finally:
             read_losses(batches, f"{prefix}_loss")
         self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _weighted_step(self, step_fn, prefix, batch, **fit_params):
+        weight = self._weight_of(batch)
+        if weight is not None:
+            self.history.record_batch(f"{prefix}_batch_weight", float(weight.sum()))
+        return step_fn(batch, **self._says_whole(batch), **fit_params)
 
     def _weight_of(self, batch: Any) -> torch.Tensor | None:
         weight = getattr(batch, "sample_weight", None)
@@ -340,7 +365,7 @@ class LogitNet(ParameterNet):
         try:
             output = NeuralNet.infer(self, as_float32(x), **fit_params)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            _tell_what_was_given(error, x, fit_params)
+            tell_what_was_given(error, x, fit_params)
             raise
         if not isinstance(output, tuple):
             return self._to_single(output)
@@ -350,6 +375,7 @@ class LogitNet(ParameterNet):
         if not self._takes_logits():
             output = single_output(output)
             if output.requires_grad and self._is_first_batch():
+                refuse_constant(output)
                 refuse_logits_under_bce(output, self._bare_criterion())
             return output
         output = first_output(output)
@@ -391,15 +417,15 @@ class LogitNet(ParameterNet):
         """Compute the outputs of a batch for prediction; see skorch."""
         self.check_is_fitted()
         X, _ = unpack_data(batch)
-        n_rows = _n_rows(X)
+        n_rows = n_rows_of(X)
         with torch.set_grad_enabled(training):
             self._set_training(training)
             if not training:
-                X = _in_blocks(X, n_rows)
-            output = _tensors_of(self.infer(X, **self._says_whole(batch)))
+                X = in_blocks(X, n_rows)
+            output = tensors_of(self.infer(X, **self._says_whole(batch)))
         if not isinstance(output, tuple):
             return output[:n_rows]
-        return tuple(_cut(part, len(output[0]), n_rows) for part in output)
+        return tuple(cut_rows(part, len(output[0]), n_rows) for part in output)
 
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch."""
@@ -420,54 +446,3 @@ def _listens(callback: Any, method_name: str) -> bool:
 @functools.cache
 def _takes_is_whole(module_type: Any) -> bool:
     return "is_whole" in inspect.signature(module_type.forward).parameters
-
-
-def _n_rows(X: Any) -> int:
-    if isinstance(X, dict):
-        return len(next(iter(X.values())))
-    return len(X[0]) if isinstance(X, (list, tuple)) else len(X)
-
-
-def _in_blocks(X: Any, n_rows: int) -> Any:
-    """Repeat the last row until the rows fill blocks."""
-    missing = -n_rows % _ROW_BLOCK
-    if not missing:
-        return X
-    if isinstance(X, dict) and all(isinstance(v, torch.Tensor) for v in X.values()):
-        return {name: _in_blocks(part, n_rows) for name, part in X.items()}
-    if not isinstance(X, torch.Tensor):
-        return X
-    return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
-
-
-def _tensors_of(output: Any) -> Any:
-    """Leave out what else a module returns: callbacks and skorch move tensors only."""
-    if not isinstance(output, tuple):
-        return output
-    return tuple(part for part in output if isinstance(part, torch.Tensor))
-
-
-def _cut(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
-    is_by_row = output.dim() > 0 and len(output) == n_computed
-    return output[:n_rows] if is_by_row else output
-
-
-def _tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
-    unknown = sorted(fit_params.keys() - {"is_whole"})
-    if unknown:
-        error.add_note(
-            f"What fit does not know is passed to the module: {unknown}. "
-            "Weights of rows are called sample_weight."
-        )
-    for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
-        if isinstance(part, torch.Tensor):
-            error.add_note(
-                f"The module was given {name} of shape {tuple(part.shape)}, rows "
-                f"first, of {part.dtype} on {part.device}."
-            )
-    if "more than 1 value per channel" in str(error):
-        error.add_note(
-            "Batch normalization needs two rows in each training step: pass more rows, "
-            "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
-            "DataLoader leaves out a last batch of one row."
-        )

@@ -237,7 +237,10 @@ def weighted_loss(
         return losses.sum() if reduction == "sum" else losses.mean()
     weight = weight.to(losses.device)
     total = (losses * weight).sum()
-    return total if reduction == "sum" else total / weight.sum()
+    if reduction == "sum":
+        return total
+    # Weights that float32 rounds to zero add nothing, and must not give 0 / 0.
+    return total / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def _losses_of_rows(

@@ -4,6 +4,7 @@ import copy
 import inspect
 from typing import Any
 
+import torch
 from torch import nn
 
 _SIZES = ("n_features", "n_channels", "length", "vocab_size")
@@ -152,3 +153,25 @@ def _required(module: Any) -> list[str]:
         for name, parameter in parameters.items()
         if name in _SIZES and parameter.default is inspect.Parameter.empty
     ]
+
+
+def tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
+    """Add to an error of a module what it was given, and what may help."""
+    unknown = sorted(fit_params.keys() - {"is_whole"})
+    if unknown:
+        error.add_note(
+            f"What fit does not know is passed to the module: {unknown}. "
+            "Weights of rows are called sample_weight."
+        )
+    for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
+        if isinstance(part, torch.Tensor):
+            error.add_note(
+                f"The module was given {name} of shape {tuple(part.shape)}, rows "
+                f"first, of {part.dtype} on {part.device}."
+            )
+    if "more than 1 value per channel" in str(error):
+        error.add_note(
+            "Batch normalization needs two rows in each training step: pass more rows, "
+            "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
+            "DataLoader leaves out a last batch of one row."
+        )

@@ -39,6 +39,15 @@ _PASS_ON = (
     "ViewBackward",
     "WhereBackward",
 )
+# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
+# computed alike, so its probability does not depend on which rows come with it.
+ROW_BLOCK = 16
+_LIMITS = {
+    "HardtanhBackward": "Hardtanh",
+    "ReluBackward": "ReLU",
+    "SoftplusBackward": "Softplus",
+    "TanhBackward": "Tanh",
+}
 _LOGARITHMS = {"LogSoftmaxBackward", "LogSigmoidBackward"}
 _SQUASHINGS = {
     "HardsigmoidBackward": "Hardsigmoid",
@@ -107,6 +116,12 @@ def refuse_squashed(output: torch.Tensor) -> None:
     squashing = _squashing_of(output)
     if squashing is None:
         return
+    if squashing in _LIMITS.values():
+        raise ValueError(
+            f"The module ends in {squashing}, but a logit may be any number: with "
+            "limited ones probabilities would never come near 0 or 1. Remove the "
+            f"{squashing} and return the output of the last Linear layer."
+        )
     raise ValueError(
         f"The module ends in {squashing}, but BCEWithLogitsLoss and predict_proba "
         "apply the sigmoid themselves: the output would be squashed twice, gradients "
@@ -114,6 +129,15 @@ def refuse_squashed(output: torch.Tensor) -> None:
         f"{squashing} and return the output of the last Linear layer; or keep a "
         "Sigmoid and pass criterion=torch.nn.BCELoss (which has no pos_weight)."
     )
+
+
+def refuse_constant(output: torch.Tensor) -> None:
+    """Refuse a softmax over one output, which is always 1."""
+    if _squashing_of(output) == "Softmax":
+        raise ValueError(
+            "The module ends in Softmax over one output, which is always 1. End it in "
+            "a Sigmoid; or return the logit under BCEWithLogitsLoss, the default."
+        )
 
 
 def _squashing_of(output: torch.Tensor) -> str | None:
@@ -130,8 +154,8 @@ def _squashing_of(output: torch.Tensor) -> str | None:
             continue
         seen.add(node)
         name = _name_of(node)
-        if name in _SQUASHINGS:
-            return _SQUASHINGS[name]
+        if name in _SQUASHINGS or name in _LIMITS:
+            return _SQUASHINGS.get(name) or _LIMITS[name]
         if name == "LogSoftmaxBackward" and one_column:
             return "LogSoftmax"
         parents = [parent for parent, _ in node.next_functions]
@@ -244,3 +268,35 @@ def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
         "default) and BCELoss give them; with another criterion pass a "
         "predict_nonlinearity that does."
     )
+
+
+def n_rows_of(X: Any) -> int:
+    """Count the rows of a batch."""
+    if isinstance(X, dict):
+        return len(next(iter(X.values())))
+    return len(X[0]) if isinstance(X, (list, tuple)) else len(X)
+
+
+def in_blocks(X: Any, n_rows: int) -> Any:
+    """Repeat the last row until the rows fill blocks."""
+    missing = -n_rows % ROW_BLOCK
+    if not missing:
+        return X
+    if isinstance(X, dict) and all(isinstance(v, torch.Tensor) for v in X.values()):
+        return {name: in_blocks(part, n_rows) for name, part in X.items()}
+    if not isinstance(X, torch.Tensor):
+        return X
+    return torch.cat([X, X[-1:].expand(missing, *X.shape[1:])])
+
+
+def tensors_of(output: Any) -> Any:
+    """Leave out what else a module returns: callbacks and skorch move tensors only."""
+    if not isinstance(output, tuple):
+        return output
+    return tuple(part for part in output if isinstance(part, torch.Tensor))
+
+
+def cut_rows(output: torch.Tensor, n_computed: int, n_rows: int) -> torch.Tensor:
+    """Leave out the rows that filled a block."""
+    is_by_row = output.dim() > 0 and len(output) == n_computed
+    return output[:n_rows] if is_by_row else output

@@ -4,11 +4,15 @@ import difflib
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from skorch import NeuralNetBinaryClassifier
+from torch.utils.data import Dataset
 
 from skbin.machine.devices import resolve_device
 
@@ -50,6 +54,31 @@ class ParameterNet(NeuralNetBinaryClassifier):
 
     _part_params: dict[str, Any]
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "module": [callable, StrOptions({"auto"})],
+        "criterion": [callable],
+        "optimizer": [callable],
+        "iterator_train": [callable, StrOptions({"auto"})],
+        "iterator_valid": [callable, StrOptions({"auto"})],
+        "dataset": [callable, Dataset, StrOptions({"auto"})],
+        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [
+            None,  # of a Dataset whose samples are batches
+            Interval(Integral, 1, None, closed="left"),
+            Options(Integral, {-1}),
+        ],
+        "train_split": [None, callable, Options(bool, {False})],
+        "callbacks": [None, StrOptions({"disable"}), list, tuple],
+        "prior": [
+            None,
+            StrOptions({"train"}),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
     history_ = _private("_history")
     initialized_ = _private("_initialized")
     virtual_params_ = _private("_virtual_params")
@@ -86,6 +115,13 @@ class ParameterNet(NeuralNetBinaryClassifier):
     @device.setter
     def device(self, value):
         self.__dict__["device"] = value
+
+    def _validate_params(self):
+        super()._validate_params()
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        BaseEstimator._validate_params(self)
 
     def _gather_params_of_parts(self) -> None:
         """Put those together that skorch has written among the other attributes."""

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import validate_parameter_constraints
+from skorch import NeuralNet
 from skorch.utils import is_dataset, to_numpy
 
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit_for_prediction, is_dict
 from skbin.data.labels import CODES, BinaryLabels
 from skbin.data.rows import TensorRows, is_in_memory
+from skbin.data.seen import warn_if_trained_on
 from skbin.machine.devices import give_memory_back
 from skbin.training.loop import LogitNet
 from skbin.training.module import require_takes
@@ -67,6 +69,10 @@ class PredictingNet(LogitNet):
     def batch_prior_(self):
         """Share of positives in the batches that were trained on."""
         return self._fitted_data("batch_prior_").batch_prior
+
+    def _check_parameters(self) -> None:
+        self._check_threshold()
+        super()._check_parameters()
 
     def _check_threshold(self) -> None:
         threshold = self.threshold
@@ -128,8 +134,7 @@ class PredictingNet(LogitNet):
         if is_dataset(X) and is_in_memory(X):
             return X
         fitted = self._data
-        is_ours = isinstance(X, torch.Tensor) or is_dict(X)
-        if fitted is not None and is_ours and is_inside_training(self):
+        if fitted is not None and _are_rows(X) and is_inside_training(self):
             # Scores without caching read rows back that were admitted before.
             fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
@@ -238,6 +243,8 @@ class PredictingNet(LogitNet):
     def _outputs(self, X) -> NDArray[np.float64]:
         # Not a list of tensors: small ones between large temporary ones leave holes in
         # memory.
+        if any(layer.training for layer in self.module_.modules()):
+            NeuralNet._set_training(self, False)  # somebody has switched one of them
         outputs = array("d")
         try:
             for output in self.forward_iter(X):
@@ -257,6 +264,14 @@ class PredictingNet(LogitNet):
                 "weights alone do not tell. Call fit or partial_fit; or leave prior at "
                 "None."
             )
+        params = self.get_params_for("iterator_train")
+        draws = params.get("sampler") or params.get("batch_sampler")
+        if draws is not None and np.isnan(self.batch_prior_):
+            raise ValueError(
+                f"prior={self.prior!r} needs the share of positives that "
+                f"{type(draws).__name__} draws, which is not known. Use "
+                "BalancedBatches or a WeightedRandomSampler; beside a Dataset pass y."
+            )
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
                 "A numeric prior needs the share of positives in training, and both "
@@ -269,3 +284,25 @@ class PredictingNet(LogitNet):
             train_prior=self.train_prior_,
             batch_prior=self.batch_prior_,
         )
+
+    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+        """Warn if most of these rows were trained on; displays ask for it."""
+        if self._data is None or self._data.seen_rows is None:
+            return
+        warn_if_trained_on(
+            self._data.seen_rows,
+            admit_for_prediction(self, X, self._data).X,
+            is_positive,
+            name=type(self).__name__,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _are_rows(X: Any) -> bool:
+    """Whether X can have been read back from rows: float32 and nothing else."""
+    parts = list(X.values()) if is_dict(X) else [X]
+    return all(
+        isinstance(part, (torch.Tensor, np.ndarray))
+        and part.dtype in (torch.float32, np.float32)
+        for part in parts
+    )

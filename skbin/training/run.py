@@ -21,6 +21,7 @@ class Run:
     is_fresh: bool
     task: Any = None  # as scikit-learn's callbacks see it
     checkpoints: Any = None
+    X: Any = None
     train: Any = None
     valid: Any = None
     batch_weight: Any = None  # of the rows in the batch of this step

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from skorch.callbacks import Callback
+from torch import nn
 
 from skbin.machine.randomness import RandomState
 from skbin.training.callbacks import EpochProgress
@@ -40,14 +41,17 @@ def take_over(net: Any, state: dict[str, Any]) -> None:
     own = dict(vars(net).get("callbacks_", []))
     own |= dict(_named_callbacks(net))
     net.__dict__.update(state)
-    taken = []
-    for name, callback in net.callbacks_:
-        users = own.get(name)
-        if type(users) is type(callback) and users is not callback:
-            vars(users).update(vars(callback))
-            callback = users
-        taken.append((name, callback))
-    net.callbacks_ = taken
+    pairs = [
+        (callback, own[name])
+        for name, callback in net.callbacks_
+        if type(own.get(name)) is type(callback)
+    ]
+    users = {id(callback): users for callback, users in pairs}
+    for callback, of_user in pairs:
+        # Callbacks may hold each other.
+        found = {k: users.get(id(v), v) for k, v in vars(callback).items()}
+        of_user.__dict__.update(found)
+    net.callbacks_ = [(name, users.get(id(cb), cb)) for name, cb in net.callbacks_]
 
 
 def _named_callbacks(net: Any) -> list[tuple[str, Any]]:
@@ -106,13 +110,21 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     Where training `continues`, it changes networks, optimizers and callbacks in place,
     so their states are put back, too.
     """
-    attributes = dict(vars(net))
+    attributes = {name: _own(value) for name, value in vars(net).items()}
     states = _states_of(net) if continues else []
+    trainable = [
+        (weights, weights.requires_grad)
+        for part, _ in states
+        if isinstance(part, nn.Module)
+        for weights in part.parameters()
+    ]
     history = list(net.history_ or [])
+    given = net.callbacks if isinstance(net.callbacks, list | tuple) else []
+    named = [*attributes.get("callbacks_", []), *given]
     callbacks = [
-        (callback, dict(vars(callback)))
-        for _, callback in attributes.get("callbacks_", [])
-        if hasattr(callback, "__dict__")
+        (callback, {name: _own(value) for name, value in vars(callback).items()})
+        for callback in (part[1] if isinstance(part, tuple) else part for part in named)
+        if isinstance(callback, Callback)
     ]
     try:
         yield
@@ -122,6 +134,8 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         vars(net).update(attributes)
         for part, state in states:
             part.load_state_dict(state)
+        for weights, requires_grad in trainable:
+            weights.requires_grad_(requires_grad)
         if net.history_ is not None:
             net.history_[:] = history
         if continues:
@@ -140,3 +154,8 @@ def _states_of(net: Any) -> list[tuple[Any, Any]]:
         for part in parts
         if hasattr(part, "load_state_dict")
     ]
+
+
+def _own(value: Any) -> Any:
+    """Copy what may be written to in place."""
+    return copy.copy(value) if type(value) in (list, dict, set) else value

@@ -1,0 +1,59 @@
+"""A warning where nothing that `memory` keeps can ever be used again."""
+
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from skbin.memory.fingerprint import Fingerprint
+
+# Folds of a cross-validation may have targets in common, but seldom more than 10 do.
+_MOST_WITHOUT_REUSE = 10
+_warned: set[Path] = set()
+
+
+class Reuse:
+    """Whether a training like this one, but for the values in X, was ever reused.
+
+    Known by empty files in `folder`, which all processes share.
+    """
+
+    def __init__(self, folder: Path, depends_on: Mapping[str, Any]) -> None:
+        X, *others = depends_on["data"]
+        alike = {**depends_on, "data": [_shapes(X), *others]}
+        self.root = folder
+        self.folder = folder / Fingerprint(alike).key
+
+    def note_reused(self) -> None:
+        """Remember that one was."""
+        self._note("reused")
+
+    def note_trained(self, key: str) -> None:
+        """Remember one more, and warn if there are many and none was reused."""
+        self._note(key)
+        n_trained = len(list(self.folder.glob("*")))
+        was_reused = Path(self.folder, "reused").exists()
+        if was_reused or n_trained <= _MOST_WITHOUT_REUSE or self.root in _warned:
+            return
+        _warned.add(self.root)
+        warnings.warn(
+            f"memory has trained {n_trained} networks with the same parameters and "
+            "targets, on X of one shape but with other values each time, and could "
+            "reuse none of them. A step before the net that draws random numbers makes "
+            "other rows in each fit: give it a random_state, as SMOTE(random_state=0) "
+            "or TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0)).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    def _note(self, name: str) -> None:
+        with suppress(OSError):  # a folder that cannot be written keeps no entries
+            self.folder.mkdir(parents=True, exist_ok=True)
+            Path(self.folder, name).touch()
+
+
+def _shapes(X: Any) -> Any:
+    if isinstance(X, Mapping):
+        return {name: _shapes(part) for name, part in X.items()}
+    return getattr(X, "shape", None)
