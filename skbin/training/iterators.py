@@ -61,8 +61,8 @@ def _refuse_random_order(batches: Any) -> None:
     is_shuffled = isinstance(getattr(batches, "sampler", None), RandomSampler)
     if is_shuffled or getattr(batches, "drop_last", False):
         raise ValueError(
-            "iterator_valid makes a DataLoader that shuffles or drops rows: predictions "
-            "would come in another order than X has, or of other rows."
+            "iterator_valid makes a DataLoader that shuffles or drops rows: "
+            "predictions would come in another order than X has, or of other rows."
         )
 
 
