@@ -15,7 +15,7 @@ demo: .venv/installed
 test: lint
 	$(BIN)/pytest
 
-# All tests of skorch, imbalanced-learn and scikit-learn that run on our estimator: ten
+# All tests of skorch, imbalanced-learn and scikit-learn that run on our estimator: six
 # minutes. `make test` runs the quick ones.
 peers: .venv/installed
 	$(BIN)/pytest tests/peers/test_*.py

@@ -11,6 +11,7 @@ from torch import nn
 
 _OF_TWO_OUTPUTS = (nn.CrossEntropyLoss, nn.NLLLoss)
 _OF_ONE_OUTPUT = (nn.BCEWithLogitsLoss, nn.BCELoss)
+_ARRAYS = (torch.Tensor, np.ndarray, list, tuple)
 
 
 def refuse_unusable_criterion(
@@ -28,8 +29,7 @@ def refuse_unusable_criterion(
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
     # Somebody's own loss may call anything its weight.
-    is_array = isinstance(weight, (torch.Tensor, np.ndarray, list, tuple))
-    if is_array and torch.as_tensor(weight).numel() == 2:
+    if isinstance(weight, _ARRAYS) and torch.as_tensor(weight).numel() == 2:
         negative, positive = torch.as_tensor(weight).flatten().tolist()
         raise ValueError(
             f"criterion__weight={weight!r} looks like two class weights, but a loss of "
@@ -71,7 +71,7 @@ def applies_pos_weight(criterion: nn.Module) -> bool:
 def pos_weight_in(criterion: nn.Module) -> Any:
     """Read the `pos_weight` that a loss was made with, a number where it is one."""
     given = getattr(criterion, "pos_weight", None)
-    if given is None:
+    if not isinstance(given, (Real, *_ARRAYS)):
         return None
     values = torch.as_tensor(given).flatten().tolist()
     return values[0] if len(values) == 1 else values
