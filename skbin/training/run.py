@@ -31,7 +31,7 @@ class Run:
     listeners: dict[str, list[Any]] = field(default_factory=dict)
 
     def end_step(self, owner: str) -> None:
-        """Forget the weights of a batch, which a `get_loss` of a subclass may ignore."""
+        """Forget the weights of a batch; a `get_loss` must have used them."""
         if self.batch_weight is not None and not self.weight_was_used:
             raise ValueError(
                 f"{owner}.get_loss takes no account of sample_weight. Let it call "
