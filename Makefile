@@ -12,8 +12,9 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python examples/quickstart.py
 
+# One process for each core; torch and BLAS get one thread in each.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 # All tests of skorch, imbalanced-learn and scikit-learn that run on our estimator: six
 # minutes. `make test` runs the quick ones.

@@ -235,7 +235,7 @@ def weighted_loss(
         losses = torch.where(target == 1, pos_weight * losses, losses)
     if weight is None:
         return losses.sum() if reduction == "sum" else losses.mean()
-    weight = weight.to(losses.device)
+    weight = weight.to(losses)
     total = (losses * weight).sum()
     if reduction == "sum":
         return total

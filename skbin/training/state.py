@@ -110,7 +110,7 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     Where training `continues`, it changes networks, optimizers and callbacks in place,
     so their states are put back, too.
     """
-    attributes = {name: _own(value) for name, value in vars(net).items()}
+    attributes = _attributes_of(net)
     states = _states_of(net) if continues else []
     trainable = [
         (weights, weights.requires_grad)
@@ -120,9 +120,9 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     ]
     history = list(net.history_ or [])
     given = net.callbacks if isinstance(net.callbacks, list | tuple) else []
-    named = [*attributes.get("callbacks_", []), *given]
+    named = [*vars(net).get("callbacks_", []), *given]
     callbacks = [
-        (callback, {name: _own(value) for name, value in vars(callback).items()})
+        (callback, _attributes_of(callback))
         for callback in (part[1] if isinstance(part, tuple) else part for part in named)
         if isinstance(callback, Callback)
     ]
@@ -130,8 +130,7 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         yield
     except BaseException:
         net._abandon_training()
-        vars(net).clear()
-        vars(net).update(attributes)
+        _put_back(net, attributes)
         for part, state in states:
             part.load_state_dict(state)
         for weights, requires_grad in trainable:
@@ -141,8 +140,7 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         if continues:
             net._set_training(False)
         for callback, state in callbacks:
-            vars(callback).clear()
-            vars(callback).update(state)
+            _put_back(callback, state)
         raise
 
 
@@ -156,6 +154,20 @@ def _states_of(net: Any) -> list[tuple[Any, Any]]:
     ]
 
 
-def _own(value: Any) -> Any:
-    """Copy what may be written to in place."""
-    return copy.copy(value) if type(value) in (list, dict, set) else value
+def _attributes_of(owner: Any) -> dict[str, tuple[Any, Any]]:
+    """Each attribute, and a copy of what may be written to in place."""
+    return {
+        name: (value, copy.copy(value) if type(value) in (list, dict, set) else value)
+        for name, value in vars(owner).items()
+    }
+
+
+def _put_back(owner: Any, attributes: dict[str, tuple[Any, Any]]) -> None:
+    vars(owner).clear()
+    for name, (value, content) in attributes.items():
+        if isinstance(content, list) and content is not value:
+            value[:] = content
+        elif content is not value:
+            value.clear()
+            value.update(content)
+        vars(owner)[name] = value
