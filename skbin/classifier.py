@@ -390,6 +390,7 @@ dict of arrays, or torch Dataset
     def _train(
         self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
     ):
+        self.check_training_readiness()
         self._check_parameters()
         require_device(self.device)
         fitted = None if fresh else self._data

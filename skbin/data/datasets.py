@@ -6,12 +6,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from skorch.dataset import unpack_data
+from skorch.dataset import ERROR_MSG_1_ITEM, unpack_data
 from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from skbin.data.labels import CODES, BinaryLabels
+
+
+def unpack_sample(sample: Any) -> tuple[Any, Any]:
+    """Split a sample into data and target; refuse a tensor that comes alone."""
+    if not isinstance(sample, (tuple, list)):
+        raise ValueError(ERROR_MSG_1_ITEM)
+    return unpack_data(sample)
 
 
 class _Wrapper:
@@ -60,7 +67,7 @@ class EncodedDataset(_Wrapper, Dataset):
         if isinstance(self._source, SliceDataset):
             X, y = self._source[i], None
         else:
-            X, y = unpack_data(self._source[i])
+            X, y = unpack_sample(self._source[i])
         return to_float32_tensors(X, self._offset), self._target_of(y, i)
 
     def _target_of(self, y: Any, i: int) -> torch.Tensor:
@@ -99,7 +106,7 @@ class EncodedStream(_Wrapper, IterableDataset):
         # A worker knows its part of the stream alone, not where that begins.
         given = None if get_worker_info() is not None else self._y
         for i, sample in enumerate(self._source):
-            X, y = unpack_data(sample)
+            X, y = unpack_sample(sample)
             target = torch.tensor(0.0)
             if self._labels is not None:
                 target = encode_targets(y, self._labels)

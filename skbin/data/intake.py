@@ -16,7 +16,12 @@ from skorch.utils import is_dataset, to_numpy
 from torch.utils.data import DataLoader, IterableDataset
 
 from skbin.data.columns import refuse_columns_without_numbers
-from skbin.data.datasets import encode, require_same_length, require_same_targets
+from skbin.data.datasets import (
+    encode,
+    require_same_length,
+    require_same_targets,
+    unpack_sample,
+)
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
 from skbin.data.offsets import learn_offset, to_float32
@@ -424,5 +429,5 @@ def _shape_of_first(X: Any) -> tuple[int, ...] | None:
     if isinstance(X, (IterableDataset, SliceDataset)):
         sample: Any = X[0] if isinstance(X, SliceDataset) else None
     else:
-        sample = X[0][0]
+        sample, _ = unpack_sample(X[0])
     return (1, *sample.shape) if hasattr(sample, "shape") else None
