@@ -326,12 +326,9 @@ class LogitNet(ParameterNet):
 
     def _says_whole(self, batch: Any) -> dict[str, bool]:
         """Spare a network the look for missing values that it has been told of."""
-        is_whole = getattr(batch, "is_whole", False)
-        return {"is_whole": True} if is_whole and self._asks_whether_whole() else {}
-
-    def _asks_whether_whole(self) -> bool:
         module_type: Any = type(self._bare_module())
-        return _takes_is_whole(module_type)
+        is_whole = getattr(batch, "is_whole", False)
+        return {"is_whole": True} if is_whole and _takes_is_whole(module_type) else {}
 
     def _abandon_training(self) -> None:
         """Let go of what a training that fails has taken from elsewhere."""
@@ -417,7 +414,8 @@ class LogitNet(ParameterNet):
 
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""
-        self.check_is_fitted()
+        if not self.initialized_:  # the whole check costs as much as a small network
+            self.check_is_fitted()
         X, _ = unpack_data(batch)
         n_rows = n_rows_of(X)
         with torch.set_grad_enabled(training):

@@ -156,6 +156,14 @@ class PredictingNet(LogitNet):
         -------
         y : ndarray of shape (n_samples,)
             The positive class where its probability is at least `threshold`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other columns or another shape than in `fit`, or holds NaN,
+            or if `threshold` is not in [0, 1].
         """
         self._check_threshold()
         probability = self.predict_proba(X)
@@ -174,6 +182,13 @@ class PredictingNet(LogitNet):
         -------
         probability : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other columns or another shape than in `fit`, or holds NaN.
         """
         self.check_is_fitted()
         if self.prior is None and not self._outputs_are_logits():
@@ -193,6 +208,13 @@ class PredictingNet(LogitNet):
         -------
         log_probability : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other columns or another shape than in `fit`, or holds NaN.
         """
         return self._in_class_order(log_probability_columns(self._positive_logit(X)))
 
@@ -208,6 +230,13 @@ class PredictingNet(LogitNet):
         -------
         logit : ndarray of shape (n_samples,)
             Positive where ``classes_[1]`` is the more probable class.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other columns or another shape than in `fit`, or holds NaN.
         """
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
