@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, log_loss
 from sklearn.model_selection import PredefinedSplit
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
@@ -645,10 +646,24 @@ def test_steps_with_and_without_a_closure_are_the_same(rare):
     )
 
 
-def test_an_optimizer_that_evaluates_the_loss_repeatedly_works(rare):
-    net = quick(optimizer=torch.optim.LBFGS, lr=0.1, batch_size=-1).fit(*rare)
-    losses = net.history[:, "train_loss"]
-    assert losses[-1] < losses[0]
+class Linear(nn.Linear):
+    def __init__(self, n_features=8):
+        super().__init__(n_features, 1)
+
+
+def test_an_optimizer_that_evaluates_the_loss_repeatedly_finds_the_least_loss(rare):
+    net = quick(
+        Linear,
+        optimizer=torch.optim.LBFGS,
+        optimizer__line_search_fn="strong_wolfe",
+        optimizer__lr=1.0,
+        batch_size=-1,
+    ).fit(*rare)
+    peer = LogisticRegression(C=np.inf, tol=1e-8).fit(*rare)
+    X, y = rare
+    assert log_loss(y, net.predict_proba(X)) == pytest.approx(
+        log_loss(y, peer.predict_proba(X)), abs=1e-4
+    )
 
 
 class CountsReads(TorchDispatchMode):

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_iris
 from skorch.dataset import ValidSplit
+from torch.distributed import TCPStore
 from torch.nn.utils import parameters_to_vector
 
 from skbin import BinaryNetClassifier, DenseNet
@@ -108,6 +109,11 @@ def two_classes_of_iris(return_X_y: bool = False, as_frame: bool = False) -> Any
     return (iris.data, iris.target) if return_X_y else iris
 
 
+def on_a_free_port(host: str, port: int, **params: Any) -> TCPStore:
+    """Listen on any port: two workers cannot both have the one that a test names."""
+    return TCPStore(host, port=0, **params)
+
+
 @contextlib.contextmanager
 def standing_in(stand_ins: dict[str, type], homes: tuple[str, ...]) -> Iterator[None]:
     """Put classes in the places of others of the same names in their modules."""
@@ -132,6 +138,8 @@ def _import_tests(
         spec.loader.exec_module(module)
     if hasattr(module, "load_iris"):
         module.load_iris = two_classes_of_iris
+    if hasattr(module, "TCPStore"):
+        module.TCPStore = on_a_free_port
     return {
         key: value for key, value in vars(module).items() if not key.startswith("__")
     }
