@@ -19,11 +19,6 @@ class SeenRows:
     Any other rows can be looked up whose hash is as small, so what is told about a
     random part of them holds for all ("bottom-k sketch", [1]_).
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, ...)
-        Rows of numbers.
-
     References
     ----------
     .. [1] Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.
@@ -45,18 +40,7 @@ class SeenRows:
         self.smallest = np.unique(hashes[hashes <= self.limit])
 
     def share_of(self, X: NDArray[Any]) -> float:
-        """Estimate the share of rows that are among those seen.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, ...)
-            Rows of the same type.
-
-        Returns
-        -------
-        share : float
-            In [0, 1]; 0 where none can be looked up.
-        """
+        """Estimate the share of rows that are among those seen."""
         if not len(X):
             return 0.0
         hashes = _hash_of_each_row(X)

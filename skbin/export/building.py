@@ -11,7 +11,6 @@ from skorch.history import History
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.export.checks import require
 from skbin.export.description import (
     ARRAY,
     FORMAT,
@@ -19,7 +18,7 @@ from skbin.export.description import (
     WEIGHT,
     is_chosen_by_reader,
 )
-from skbin.export.fitted import require_shape_for_weights, set_fitted
+from skbin.export.fitted import require, require_shape_for_weights, set_fitted
 from skbin.export.format_2 import in_format_3
 from skbin.export.names import NETWORKS, find_class
 from skbin.machine.randomness import seeded

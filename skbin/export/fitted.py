@@ -1,5 +1,6 @@
 """What a fitted estimator knows of its training data, as JSON and back."""
 
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 from skbin.classifier import BinaryNetClassifier
 from skbin.data.fitted import FittedData
 from skbin.data.labels import BinaryLabels
-from skbin.export.checks import require
 
 _MOST_BYTES_OF_A_LABEL = 2**16
 # Lists of signals are padded to the length of training when they are predicted.
 _MOST_VALUES_OF_A_SAMPLE, _MOST_VALUES_PER_WEIGHT = 2**16, 100
+
+
+def require(is_right: bool, wanted: str, got: Any) -> None:
+    """Raise ValueError with what was wanted and what the file holds."""
+    if not is_right:
+        raise ValueError(f"it needs {wanted}, got {reprlib.repr(got)}.")
 
 
 def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:

@@ -11,17 +11,7 @@ _ALWAYS_FITS = 2**26  # bytes, for which it is not worth asking the driver
 
 
 def resolve_device(device: Any) -> Any:
-    """Turn "auto" into the best device of this machine.
-
-    Parameters
-    ----------
-    device : str, torch.device or None
-        Any of torch's, or "auto".
-
-    Returns
-    -------
-    device : str, torch.device or None
-        For "auto" the first of cuda, mps and cpu that is there; else `device`.
+    """Turn "auto" into the first of cuda, mps and cpu that is there.
 
     Examples
     --------
@@ -37,16 +27,6 @@ def resolve_device(device: Any) -> Any:
 
 def require_device(device: Any) -> None:
     """Refuse a device that this machine does not have.
-
-    Parameters
-    ----------
-    device : str, torch.device or None
-        A device, resolved.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know it or cannot find it.
 
     Examples
     --------
@@ -80,18 +60,6 @@ def _is_present(device: torch.device) -> bool:
 def has_room_for(n_bytes: int, device: Any) -> bool:
     """Whether rows can live on the device beside what training needs.
 
-    Parameters
-    ----------
-    n_bytes : int
-        Size of the rows.
-    device : str, torch.device or None
-        A device, resolved.
-
-    Returns
-    -------
-    has_room : bool
-        Always True for the CPU, where the rows are already.
-
     Examples
     --------
     >>> has_room_for(10**15, "cpu")
@@ -107,11 +75,6 @@ def give_memory_back(error: torch.OutOfMemoryError) -> None:
     """Let go of the tensors that an error's frames hold, and say what helps.
 
     Whoever catches the error can train with other parameters at once.
-
-    Parameters
-    ----------
-    error : torch.OutOfMemoryError
-        The error, caught. It gets a note.
 
     Examples
     --------

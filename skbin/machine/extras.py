@@ -7,22 +7,6 @@ from typing import Any
 def import_optional(name: str, extra: str) -> Any:
     """Import a package that an extra installs.
 
-    Parameters
-    ----------
-    name : str
-        Name of the module.
-    extra : str
-        Extra of skbin that brings it.
-
-    Returns
-    -------
-    module : module
-
-    Raises
-    ------
-    ImportError
-        If it is not there; the message names the extra.
-
     Examples
     --------
     >>> import_optional("json", "files").__name__

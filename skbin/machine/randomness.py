@@ -44,18 +44,6 @@ def turn_of_this_thread() -> Iterator[None]:
 def draw_seed(random_state: Any, *, else_from_torch: bool = False) -> int | None:
     """Draw the seed of one fit.
 
-    Parameters
-    ----------
-    random_state : None, int or numpy.random.RandomState
-        As everywhere in scikit-learn.
-    else_from_torch : bool, default=False
-        Whether to draw the seed from torch's generator if `random_state` is None.
-
-    Returns
-    -------
-    seed : int or None
-        None for None: then torch's own generator goes on as it is.
-
     Examples
     --------
     >>> draw_seed(0) == draw_seed(0)
@@ -76,14 +64,6 @@ def seeded(seed: int | None, device: Any) -> Iterator[None]:
 
     Threads of one process take turns (see `turn_of_this_thread`), because they share
     torch's generators. Predictions draw nothing and need no such block.
-
-    Parameters
-    ----------
-    seed : int or None
-        None leaves the generators alone, and waits for nobody.
-    device : str, torch.device or None
-        The device whose generator is used beside the CPU's. None: unknown, so those of
-        all CUDA devices that the process has begun to use.
 
     Examples
     --------
@@ -121,11 +101,6 @@ def _devices_beside_the_cpu(device: Any) -> list[torch.device]:
 
 class RandomState:
     """The state of torch's generators.
-
-    Parameters
-    ----------
-    device : str, torch.device or None
-        The device whose generator is used beside the CPU's.
 
     Examples
     --------
