@@ -425,6 +425,7 @@ def one_half_each(worker):
     info.dataset.start, info.dataset.stop = half * worker, half * (worker + 1)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on one core
 def test_workers_of_a_stream_may_be_given_their_part(rare):
     X, y = rare[0].astype(np.float32), rare[1]
     net = quick(

@@ -57,6 +57,12 @@ class Samples:
         """Whether samples are read one by one."""
         return is_dataset(self.X)
 
+    @property
+    def holds_integers(self) -> bool:
+        """Whether an array is of integers, which may be token ids."""
+        parts = self.X.values() if is_dict(self.X) else [self.X]
+        return any(part.dtype.kind in "iu" for part in parts)
+
     def counted_rows(self) -> Any:
         """Give the rows of positive weight."""
         return _counted(self.X, self.weight)

@@ -1,5 +1,6 @@
 """Rows that live as tensors on the device: `TensorRows`, cut into `Batch` objects."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class TensorRows(Dataset):
     @property
     def n_values(self) -> int:
         """Numbers in a sample, of the first input of a dict."""
-        return int(np.prod(self.shape[1:]))
+        return math.prod(self.shape[1:])
 
     def __getitem__(self, i: Any) -> tuple[Any, torch.Tensor]:
         i = range(len(self))[i]

@@ -141,7 +141,7 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
 
 def _input_dtype(net: BinaryNetClassifier, steps: list[tuple[str, Any]]) -> torch.dtype:
     data: Any = net._data
-    takes_ids = data.largest_id is not None and net._dtype_of_integers() == torch.int64
+    takes_ids = data.largest_id is not None and net._takes_ids()
     if not takes_ids:
         is_far_from_zero = data.offset is not None
         return torch.float64 if steps or is_far_from_zero else torch.float32

@@ -36,7 +36,7 @@ from skbin.training.loss import (
     refuse_unusable_criterion,
     weighted_loss,
 )
-from skbin.training.module import make_module, tell_what_was_given
+from skbin.training.module import make_module, tell_what_was_given, uncompiled
 from skbin.training.output import (
     as_float32,
     cut_rows,
@@ -134,7 +134,7 @@ class LogitNet(ParameterNet):
         criterion = vars(self).get("criterion_")
         if criterion is None and self._criteria:  # of a subclass, by another name
             criterion = getattr(self, f"{self._criteria[0]}_")
-        return getattr(criterion, "_orig_mod", criterion)
+        return uncompiled(criterion)
 
     def trim_for_prediction(self):
         """Drop what only training needs; not the loss, which tells what outputs are."""
@@ -163,7 +163,7 @@ class LogitNet(ParameterNet):
         return args, kwargs
 
     def _bare_module(self) -> Any:
-        return getattr(self.module_, "_orig_mod", self.module_)
+        return uncompiled(self.module_)
 
     def _compute_device(self) -> Any:
         return self.device
@@ -327,8 +327,9 @@ class LogitNet(ParameterNet):
     def _says_whole(self, batch: Any) -> dict[str, bool]:
         """Spare a network the look for missing values that it has been told of."""
         module_type: Any = type(self._bare_module())
-        is_whole = getattr(batch, "is_whole", False)
-        return {"is_whole": True} if is_whole and _takes_is_whole(module_type) else {}
+        takes_it = _takes_is_whole(module_type)
+        is_whole = takes_it and getattr(batch, "is_whole", False)
+        return {"is_whole": True} if is_whole else {}
 
     def _abandon_training(self) -> None:
         """Let go of what a training that fails has taken from elsewhere."""

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from skbin.training.module import uncompiled
+
 _OF_TWO_OUTPUTS = (nn.CrossEntropyLoss, nn.NLLLoss)
 _OF_ONE_OUTPUT = (nn.BCEWithLogitsLoss, nn.BCELoss)
 _ARRAYS = (torch.Tensor, np.ndarray, list, tuple)
@@ -247,7 +249,7 @@ def _losses_of_rows(
     criterion: nn.Module, output: torch.Tensor, target: torch.Tensor
 ) -> tuple[torch.Tensor, Any]:
     # torch.compile wraps a loss, whose attributes are those of the one inside.
-    bare = getattr(criterion, "_orig_mod", criterion)
+    bare = uncompiled(criterion)
     reduction = getattr(bare, "reduction", None)
     losses = None
     if reduction in ("mean", "sum"):

@@ -10,6 +10,14 @@ from torch import nn
 _SIZES = ("n_features", "n_channels", "length", "vocab_size")
 
 
+def uncompiled(module: Any) -> Any:
+    """Give the module that ``torch.compile`` has wrapped; any other one as it is."""
+    if not isinstance(module, nn.Module):
+        return module
+    # getattr would raise and catch an error here, for each batch several times.
+    return module._modules.get("_orig_mod", module)
+
+
 def make_module(module: Any, params: dict[str, Any], data: Any = None) -> nn.Module:
     """Make the network from a class, a function or an instance, which is copied.
 

@@ -100,12 +100,13 @@ class PredictingNet(LogitNet):
         if samples.is_dataset:
             return samples.X
         if self.dataset == "auto":
+            takes_ids = samples.holds_integers and self._takes_ids()
             return TensorRows(
                 samples.X,
                 target,
                 weight,
                 device=self._compute_device(),
-                integers=self._dtype_of_integers(),
+                integers=torch.int64 if takes_ids else torch.float32,
             )
         if weight is not None:
             raise ValueError(
@@ -113,9 +114,8 @@ class PredictingNet(LogitNet):
             )
         return super().get_dataset(samples.X, target)
 
-    def _dtype_of_integers(self) -> torch.dtype:
-        takes_ids = self.initialized_ and takes_token_ids(self._bare_module())
-        return torch.int64 if takes_ids else torch.float32
+    def _takes_ids(self) -> bool:
+        return self.initialized_ and takes_token_ids(self._bare_module())
 
     def get_dataset(self, X, y=None):
         """Make the dataset of samples to predict; see skorch.
@@ -193,8 +193,9 @@ class PredictingNet(LogitNet):
         self.check_is_fitted()
         if self.prior is None and not self._outputs_are_logits():
             columns = require_probabilities(super().predict_proba(X))
-            return self._in_class_order(columns)
-        return self._in_class_order(probability_columns(self._positive_logit(X)))
+        else:
+            columns = probability_columns(self._positive_logit(X))
+        return self._in_class_order(columns)
 
     def predict_log_proba(self, X):
         """Natural logarithm of `predict_proba`, without underflow.
@@ -216,6 +217,7 @@ class PredictingNet(LogitNet):
         ValueError
             If X has other columns or another shape than in `fit`, or holds NaN.
         """
+        self.check_is_fitted()
         return self._in_class_order(log_probability_columns(self._positive_logit(X)))
 
     def decision_function(self, X):
@@ -238,6 +240,7 @@ class PredictingNet(LogitNet):
         ValueError
             If X has other columns or another shape than in `fit`, or holds NaN.
         """
+        self.check_is_fitted()
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
 
@@ -258,7 +261,6 @@ class PredictingNet(LogitNet):
         )
 
     def _positive_logit(self, X):
-        self.check_is_fitted()
         self._check_what_predictions_use()
         if self._outputs_are_logits():
             z = require_no_nan(self._outputs(X))
