@@ -19,10 +19,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, average_precision_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 from sklearn.model_selection import PredefinedSplit
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
 from skorch.history import History
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -608,31 +615,33 @@ def test_callbacks_and_scorers_inside_training_see_zero_and_one(rare):
         seen = ()
 
         def on_epoch_end(self, net, dataset_valid=None, **kwargs):
-            Look.seen = (
-                *Look.seen,
-                net.classes_.tolist(),
-                set(net.predict(dataset_valid)),
-            )
+            predicted = net.predict(dataset_valid)
+            Look.seen = (net.classes_.tolist(), predicted, dataset_valid.indices)
 
     X, y = rare
     net = quick(
         pos_label="a-spam",
-        max_epochs=1,
+        max_epochs=20,
+        lr=0.01,
         train_split=ValidSplit(3, stratified=True),
         callbacks=[Look, EpochScoring("f1", name="valid_f1", lower_is_better=False)],
     )
-    net.fit(X, np.where(y == 1, "a-spam", "b-ham"))
-    classes, predicted = Look.seen
+    labels = np.where(y == 1, "a-spam", "b-ham")
+    net.fit(X, labels)
+    classes, predicted, held_out = Look.seen
     assert classes == [0, 1]
-    assert predicted <= {0, 1}
-    assert 0 <= net.history[-1, "valid_f1"] <= 1
+    assert set(predicted) == {0, 1}
+    assert net.history[-1, "valid_f1"] == f1_score(y[held_out], predicted) > 0
     assert net.classes_.tolist() == ["a-spam", "b-ham"]
 
 
 def test_scoring_without_caching_works(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
     callback = EpochScoring("roc_auc", name="auc", use_caching=False)
-    net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[callback])
-    assert 0 <= net.fit(*rare).history[-1, "auc"] <= 1
+    split = predefined_split(Dataset(X[200:], y[200:]))
+    net = quick(train_split=split, callbacks=[callback]).fit(X[:200], y[:200])
+    expected = roc_auc_score(y[200:], net.decision_function(X[200:]))
+    assert net.history[-1, "auc"] == pytest.approx(expected)
 
 
 class AdamOfAUser(torch.optim.Adam):
