@@ -5,6 +5,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -31,6 +32,9 @@ from torch.utils.data import (
 )
 
 from skbin import BalancedBatches, BinaryNetClassifier, DenseNet
+from skbin.data.batches import load_batches
+from skbin.data.datasets import encode
+from skbin.data.rows import TensorRows
 
 
 def quick(*args, **kwargs):
@@ -567,3 +571,85 @@ def test_a_softmax_over_one_output_is_refused_under_a_loss_of_probabilities(rare
 
     with pytest.raises(ValueError, match="which is always 1"):
         quick(make, criterion=nn.BCELoss).fit(*rare)
+
+
+# ---- what a sample holds
+
+
+class Items(Samples):
+    """Gives what it is told to for each sample."""
+
+    def __init__(self, X, y, items):
+        super().__init__(X, y)
+        self.items = items
+
+    def __getitem__(self, i):
+        return self.items(self.X[i], self.y[i])
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (lambda x, y: x, "returns 1 value"),
+        (lambda x, y: (x,), "returns 1 value"),
+        (lambda x, y: (x, y, 1.0), "returns 3 values"),
+    ],
+)
+def test_samples_of_other_than_two_items_are_refused(rare, items, message):
+    X, y = torch.tensor(rare[0]).float(), torch.tensor(rare[1])
+    with pytest.raises(ValueError, match=message):
+        quick().fit(Items(X, y, items), y)
+
+
+def test_a_contradiction_is_named_in_numbers_and_not_in_tensors(rare):
+    X, y = torch.tensor(rare[0]).float(), torch.tensor(rare[1])
+    found, given = y[0].item(), 1 - y[0].item()
+    message = f"y[0] is {given}, but the target of dataset[0] is {found}:"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        quick(iterator_train__shuffle=False).fit(TensorDataset(X, y), 1 - y)
+
+
+class OfKnownLength(Stream):
+    def __len__(self):
+        return len(self.X)
+
+
+def test_the_length_of_a_stream_is_the_users(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    batches = (
+        quick(batch_size=64)
+        .fit(*rare)
+        .get_iterator(encode(OfKnownLength(X, y)), training=False)
+    )
+    assert len(batches) == 5
+    with pytest.raises(TypeError):
+        len(encode(Stream(X, y)))
+
+
+def test_weighted_batches_of_a_loader_can_be_counted(rare):
+    rows = TensorRows(rare[0], y=rare[1], sample_weight=np.arange(300))
+    assert len(load_batches(rows, batch_size=64)) == 5
+
+
+def test_prior_knows_what_a_sampler_of_row_numbers_draws(rare):
+    X, y = rare
+    as_many = np.r_[np.flatnonzero(y == 1), np.flatnonzero(y == 0)[: (y == 1).sum()]]
+    sampler = SubsetRandomSampler(as_many.tolist())
+    net = quick(iterator_train__sampler=sampler, prior="train").fit(X, y)
+    assert net.batch_prior_ == pytest.approx(0.5)
+    assert net.train_prior_ == pytest.approx(y.mean())
+    weight = np.where(y == 1, 3.0, 1.0)
+    weighted = net.fit(X, y, sample_weight=weight)
+    assert weighted.batch_prior_ == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("kind", ["dict", "dataset"])
+def test_what_has_no_columns_forgets_those_of_an_earlier_fit(rare, kind):
+    X, y = rare[0].astype(np.float32), rare[1]
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    net = quick(nn.Linear(8, 1)).fit(frame, y)
+    assert net.feature_names_in_.tolist() == list("abcdefgh")
+    net.fit({"input": X} if kind == "dict" else SkorchDataset(torch.tensor(X), y), y)
+    assert not hasattr(net, "feature_names_in_")
+    if kind == "dict":
+        assert not hasattr(net, "n_features_in_")
