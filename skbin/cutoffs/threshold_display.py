@@ -378,12 +378,13 @@ class ThresholdDisplay:
         self.choice_line_ = None
         if self.choice is None:
             return
-        threshold, interval, level = self.choice, None, 0.0
+        threshold: Any = self.choice
+        interval, level = None, 0.0
         if isinstance(self.choice, ThresholdChoice):
             threshold = self.choice.threshold
             interval = self.choice.threshold_interval
             level = self.choice.confidence_level
-        number = float(threshold)  # type: ignore[arg-type]
+        number = float(threshold)
         label = f"chosen cutoff {number:.3g} (logit {logit(number):.3g})"
         (position,) = _positions(np.array([number]), scale)
         self.choice_line_ = self.ax_.axvline(position, color="black", label=label)

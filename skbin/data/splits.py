@@ -42,7 +42,7 @@ def _without_zero_weights(dataset: Any) -> Any:
     if counts.all():
         return dataset
     index = np.arange(len(root)) if index is None else index
-    return Subset(root, index[counts[index]])  # type: ignore[arg-type]
+    return _subset(root, index[counts[index]])
 
 
 def chooses_freely(train_split: Any) -> bool:
@@ -78,9 +78,14 @@ def hold_out(
         first = group = np.arange(len(index))  # hardly any row differs from the others
     may_go = np.flatnonzero(~_is_alone(y[index][first]))
     first = index[first[may_go]]
-    _, valid = _seeded(train_split, random_state)(Subset(rows, first), y[first])  # type: ignore[arg-type]
+    _, valid = _seeded(train_split, random_state)(_subset(rows, first), y[first])
     is_valid = np.isin(group, may_go[np.asarray(valid.indices)])
-    return Subset(rows, index[~is_valid]), Subset(rows, index[is_valid])  # type: ignore[arg-type]
+    return _subset(rows, index[~is_valid]), _subset(rows, index[is_valid])
+
+
+def _subset(rows: Any, index: NDArray[Any]) -> Subset:
+    indices: Any = index  # an array does what torch wants of a sequence
+    return Subset(rows, indices)
 
 
 def _can_split(cv: int | float | None, y: NDArray[Any]) -> bool:

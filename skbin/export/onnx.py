@@ -246,7 +246,8 @@ def _translated_net(net: BinaryNetClassifier, dtype: torch.dtype) -> Any:
             "its forward without what is named there, such as a choice that depends on "
             "the values of a tensor."
         ) from error
-    return program.model_proto  # type: ignore[union-attr]
+    assert program is not None  # with dynamo=True it is a program
+    return program.model_proto
 
 
 def _sigmoid(z: Any) -> Any:

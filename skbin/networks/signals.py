@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain, pairwise, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -231,7 +231,8 @@ class ConvNet(Prepared):
             X, is_there = self._signals(X, is_whole)
         else:
             X, is_there = self._rows(X), None
-        features = [_strongest(conv, X, is_there) for conv in self.convolutions]  # type: ignore[arg-type]
+        convolutions: Any = self.convolutions  # to mypy they are any modules
+        features = [_strongest(conv, X, is_there) for conv in convolutions]
         if self.blocks is not None:
             features.append(self.blocks(X, is_there))
         return self.head(torch.cat(features, dim=1))
