@@ -101,6 +101,29 @@ def test_a_training_that_failed_goes_on_and_ends_as_if_nothing_had_been(
     assert len(list(tmp_path.rglob("output.pkl*"))) == 1
 
 
+@pytest.mark.usefixtures("_after_each_epoch")
+def test_the_bar_of_a_training_that_goes_on_counts_the_epochs_before(
+    rare, tmp_path, monkeypatch, capsys
+):
+    net = BinaryNetClassifier(
+        DenseNet,
+        max_epochs=6,
+        callbacks=[Fails()],
+        random_state=0,
+        memory=str(tmp_path),
+        verbose=1,
+    )
+    monkeypatch.setenv("FAILS", "yes")
+    with pytest.raises(RuntimeError, match="the power is off"):
+        clone(net).fit(*rare)
+    monkeypatch.delenv("FAILS")
+    capsys.readouterr()
+    clone(net).fit(*rare)
+    shown = capsys.readouterr().err
+    assert "3/6" in shown
+    assert "6/6" in shown
+
+
 def assert_same_training(first, second):
     rows = [
         [{k: v for k, v in epoch.items() if k != "dur"} for epoch in net.history]

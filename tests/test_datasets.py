@@ -653,3 +653,39 @@ def test_what_has_no_columns_forgets_those_of_an_earlier_fit(rare, kind):
     assert not hasattr(net, "feature_names_in_")
     if kind == "dict":
         assert not hasattr(net, "n_features_in_")
+
+
+@pytest.mark.parametrize("kind", [SkorchDataset, Samples])
+def test_a_dataset_without_samples_is_refused(rare, kind):
+    X, y = torch.tensor(rare[0][:0]).float(), torch.tensor(rare[1][:0])
+    with pytest.raises(ValueError, match="without samples|0 sample"):
+        quick().fit(kind(X, y), None)
+
+
+def test_a_dataset_of_arrays_in_memory_takes_weights_as_arrays_do(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    weight = np.where(y == 1, 9.0, 1.0)
+    net = quick().fit(SkorchDataset(X, y), y, sample_weight=weight)
+    expected = quick().fit(X, y, sample_weight=weight)
+    assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
+
+
+class OfTwoParts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 1), nn.Linear(5, 1)
+
+    def forward(self, parts):
+        first, second = parts
+        return self.first(first) + self.second(second)
+
+
+def test_a_dataset_of_several_arrays_is_read_as_by_skorch(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    parts = (X[:, :3], X[:, 3:])
+    net = quick(OfTwoParts).fit(SkorchDataset(parts, y), y)
+    found = net.predict_proba(SkorchDataset(parts))
+    assert found.shape == (300, 2)
+    with torch.no_grad():
+        logit = net.module_([torch.tensor(part) for part in parts]).flatten()
+    assert_allclose(found[:, 1], torch.sigmoid(logit).numpy(), rtol=1e-5)
