@@ -19,15 +19,17 @@ from skbin.memory.cache import load_or_train
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
-from skbin.training.fitting import describe, run_training
+from skbin.training.fitting import (
+    describe,
+    run_training,
+    what_training_depends_on,
+)
 from skbin.training.iterators import refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.parameters import refuse_unknown_names
 from skbin.training.prediction import PredictingNet
 from skbin.training.run import Run
 from skbin.training.state import as_before_on_error, take_over, what_training_sets
-
-_NO_PART_IN_TRAINING = ("threshold", "prior", "verbose", "memory", "pos_label")
 
 
 class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
@@ -164,15 +166,18 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     but not in other threads: that would deadlock.
 
     With `memory`, `fit` trains only what the folder does not hold for the same data,
-    parameters, code and versions; `threshold`, `prior`, `verbose` and `pos_label` play
-    no part. With ``random_state=None`` a network of any seed is reused, so that
+    parameters, code and versions. `threshold`, `prior`, `verbose` and `pos_label` play
+    no part, unless an ``EpochScoring`` of yours or a ``monitor`` looks at decisions or
+    probabilities. With ``random_state=None`` a network of any seed is reused, so that
     repeated fits are identical. What callbacks do elsewhere, such as writing files, is
     not repeated. A training that was killed or interrupted goes on after the last epoch
     that it left in the folder, with exactly the result of an undisturbed one; saving
     takes at most 5 % of the training time, except for the first save. The folder holds
     pickles: whoever can write there can run code here. It does not see code that is
-    found by a string, files and environment variables that code reads, or changes made
-    at run time to libraries: clear it after such a change. `partial_fit`, warm starts
+    found by a string, files and environment variables that code reads, decisions that a
+    callback of your own class asks of the net, or changes made at run time to
+    libraries: clear it after such a change. The history of a network that is loaded was
+    written in its training, ``valid_acc`` at the `threshold` of then. `partial_fit`, warm starts
     and torch Datasets always train.
 
     References
@@ -417,26 +422,9 @@ dict of arrays, or torch Dataset
             train()
             return
         self._data = describe(samples)
-        depends_on = self._depends_on(samples, run, fit_params)
+        depends_on = what_training_depends_on(self, samples, run, fit_params)
         take_over(self, load_or_train(self.memory, depends_on, train))
         self._data = self._data.described_by(describe(samples))
-
-    def _depends_on(self, samples, run, fit_params) -> dict[str, Any]:
-        params = self.get_params(deep=False)
-        for name in (*_NO_PART_IN_TRAINING, "max_epochs"):
-            del params[name]
-        # What these say is said by the numbers that they lead to.
-        params.update(
-            device=str(self.device),
-            random_state=None if self.random_state is None else run.seed,
-        )
-        return {
-            "estimator": type(self),
-            "parameters": sorted(params.items()),
-            "epochs": run.n_epochs,
-            "data": [samples.X, samples.target, samples.weight, samples.offset],
-            "fit_params": sorted(fit_params.items()),
-        }
 
     def _module_for_data(self) -> Any:
         if not isinstance(self.module, str):

@@ -658,7 +658,7 @@ def test_what_has_no_columns_forgets_those_of_an_earlier_fit(rare, kind):
 @pytest.mark.parametrize("kind", [SkorchDataset, Samples])
 def test_a_dataset_without_samples_is_refused(rare, kind):
     X, y = torch.tensor(rare[0][:0]).float(), torch.tensor(rare[1][:0])
-    with pytest.raises(ValueError, match="without samples|0 sample"):
+    with pytest.raises(ValueError, match=r"without samples|0 sample"):
         quick().fit(kind(X, y), None)
 
 

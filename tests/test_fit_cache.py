@@ -33,7 +33,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import ValidSplit
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -769,3 +769,57 @@ def test_counts_are_in_the_units_of_each_callers_weights(rare, tmp_path):
         plain.fit(X, y, sample_weight=factor * weight)
         plain.partial_fit(X[:50], y[:50], sample_weight=np.full(50, 1.0))
         assert net.train_prior_ == pytest.approx(plain.train_prior_)
+
+
+STEERED = {
+    "monitor": {
+        "callbacks": [EarlyStopping("valid_acc", lower_is_better=False, patience=3)]
+    },
+    "monitor of another name": {
+        "callbacks": [("stop", EarlyStopping(lower_is_better=False, patience=3))],
+        "callbacks__stop__monitor": "valid_acc",
+    },
+    "score": {"callbacks": [EpochScoring("f1", name="valid_f1")]},
+    "score of probabilities": {"callbacks": [EpochScoring("neg_brier_score")]},
+}
+
+
+@pytest.mark.parametrize("callbacks", STEERED)
+@pytest.mark.parametrize("change", [{"threshold": 0.05}, {"prior": 0.5}])
+def test_a_training_that_looks_at_decisions_is_kept_for_these_alone(
+    rare, tmp_path, callbacks, change
+):
+    def fitted(memory, **params):
+        return BinaryNetClassifier(
+            DenseNet,
+            max_epochs=20,
+            random_state=0,
+            train_split=ValidSplit(5, stratified=True),
+            memory=memory,
+            **copy.deepcopy(STEERED[callbacks]),
+            **params,
+        ).fit(*rare)
+
+    fitted(str(tmp_path))
+    found = fitted(str(tmp_path), **change).history
+    expected = fitted(None, **change).history
+    assert len(found) == len(expected)
+    own = {"dur", "event_cp"}
+    for one, other in zip(found, expected, strict=True):
+        names = {k for k in other if k not in own and k != "batches"}
+        assert {k: one[k] for k in names} == {k: other[k] for k in names}
+
+
+@pytest.mark.parametrize("scoring", ["average_precision", "roc_auc"])
+def test_a_score_by_rank_lets_cutoffs_share_a_training(rare, tmp_path, scoring):
+    net = BinaryNetClassifier(
+        DenseNet,
+        max_epochs=2,
+        random_state=0,
+        train_split=ValidSplit(5, stratified=True),
+        memory=str(tmp_path),
+        callbacks=[EpochScoring(scoring), EarlyStopping("valid_average_precision")],
+    )
+    for threshold in (0.2, 0.6):
+        clone(net).set_params(threshold=threshold).fit(*rare)
+    assert len(list(tmp_path.rglob("output.pkl"))) == 1

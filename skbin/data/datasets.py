@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from skorch.dataset import ERROR_MSG_1_ITEM, unpack_data
 from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from torch.utils.data import Dataset, IterableDataset, Subset, get_worker_info
 
 from skbin.data.labels import CODES, BinaryLabels
+from skbin.data.rows import resolve
 
 
 def unpack_sample(sample: Any) -> tuple[Any, Any]:
@@ -136,6 +137,14 @@ def encode(
     """Wrap a Dataset of either kind."""
     is_stream = isinstance(source, IterableDataset)
     return (EncodedStream if is_stream else EncodedDataset)(source, labels, y, offset)
+
+
+def encoded_part(part: Any, encoded: Any) -> Any:
+    """Take rows that a split names in the user's Dataset from the encoded one."""
+    root, index = resolve(part)
+    if root is not vars(encoded).get("_source"):
+        return part
+    return encoded if index is None else Subset(encoded, index.tolist())
 
 
 def encode_targets(y: Any, labels: BinaryLabels) -> torch.Tensor:

@@ -14,7 +14,8 @@ class FittedData:
     """Labels, sizes and counts, kept as one attribute and written by `save` as a whole.
 
     `class_totals` are the weights of the negatives and positives that were trained on,
-    `batch_prior` is the share of positives in the batches.
+    `batch_prior` is the share of positives in the batches; `prior_hidden_by` names the
+    sampler that does not tell it.
     """
 
     labels: BinaryLabels
@@ -26,6 +27,7 @@ class FittedData:
     class_totals: tuple[float, float] = (np.nan, np.nan)
     pos_weight: float = 1.0
     batch_prior: float = np.nan
+    prior_hidden_by: str | None = None
     total_weight: float = 1.0  # mean of the weights that the totals are sums of
     seen_rows: Any = None
 
@@ -44,6 +46,7 @@ class FittedData:
             class_totals=(negative * unit, positive * unit),
             pos_weight=self.pos_weight,
             batch_prior=self.batch_prior,
+            prior_hidden_by=self.prior_hidden_by,
             seen_rows=self.seen_rows,
         )
 

@@ -42,6 +42,7 @@ def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
         "class_totals": [float(total) for total in data.class_totals],
         "pos_weight": float(data.pos_weight),
         "batch_prior": float(data.batch_prior),
+        "prior_hidden_by": data.prior_hidden_by,
         "n_features_in": vars(estimator).get("n_features_in_"),
         "feature_names_in": None if names is None else names.tolist(),
     }
@@ -56,6 +57,9 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
     is_dict = inputs is None or _are_strings(inputs)
     require(is_dict, "inputs to be names of arrays or null", inputs)
     totals = _totals_from(described["class_totals"])
+    hidden_by = described["prior_hidden_by"]
+    is_name = hidden_by is None or isinstance(hidden_by, str)
+    require(is_name, "prior_hidden_by to be a name or null", hidden_by)
     estimator._data = FittedData(
         labels=_labels_from(described["classes"], described["positive_index"]),
         shape=shape,
@@ -64,7 +68,8 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
         inputs=None if inputs is None else tuple(inputs),
         class_totals=totals,
         pos_weight=_weight_from(described["pos_weight"]),
-        batch_prior=_batch_prior_from(described["batch_prior"], totals),
+        batch_prior=_batch_prior_from(described["batch_prior"], totals, hidden_by),
+        prior_hidden_by=hidden_by,
     )
     n_features, names = described["n_features_in"], described["feature_names_in"]
     if n_features is not None:
@@ -144,10 +149,14 @@ def _weight_from(pos_weight: Any) -> float:
     return float(pos_weight)
 
 
-def _batch_prior_from(batch_prior: Any, totals: tuple[float, float]) -> float:
+def _batch_prior_from(
+    batch_prior: Any, totals: tuple[float, float], hidden_by: str | None
+) -> float:
     # BalancedBatches draw a share of their own, also where that of the data is unknown.
     is_share = _are_numbers([batch_prior]) and (
-        0 <= batch_prior <= 1 or bool(np.isnan([batch_prior, *totals]).all())
+        0 <= batch_prior <= 1
+        or bool(np.isnan([batch_prior, *totals]).all())
+        or bool(np.isnan(batch_prior) and hidden_by is not None)
     )
     require(is_share, "batch_prior to be a share", batch_prior)
     return float(batch_prior)

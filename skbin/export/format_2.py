@@ -58,6 +58,7 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
             "class_totals": described["class_totals"],
             "pos_weight": numbers["pos_weight_"],
             "batch_prior": numbers["batch_prior_"],
+            "prior_hidden_by": None,
             "n_features_in": numbers.get("n_features_in_"),
             "feature_names_in": described["feature_names_in"],
         },

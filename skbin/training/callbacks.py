@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.callback import CallbackContext
 from sklearn.metrics import average_precision_score, check_scoring
 from skorch.callbacks import (
+    BatchScoring,
     Callback,
     EarlyStopping,
     EpochScoring,
@@ -22,6 +23,9 @@ from skorch.utils import to_numpy
 from tqdm.auto import tqdm
 
 from skbin.data.rows import weights_of
+
+_BY_RANK = ("average_precision", "roc_auc")
+_OF_ANY_CUTOFF = ("train_loss", "valid_loss", "valid_average_precision")
 
 
 class CosineDecay(Callback):
@@ -50,15 +54,18 @@ class CosineDecay(Callback):
         others = (callback for _, callback in net.callbacks_)
         self._is_replaced = any(isinstance(other, LRScheduler) for other in others)
         self._first_epoch = len(net.history)
-        self._rates: list[float | None] = []
+        self._optimizer: Any = None
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Set the learning rate of this epoch."""
-        groups = net.optimizer_.param_groups
-        if len(self._rates) != len(groups):
+        if net.optimizer_ is not self._optimizer:
             # Here and not before: callbacks may have set it as the training began.
-            self._rates = [group["lr"] for group in groups]
-            self._set = list(self._rates)
+            self._optimizer = net.optimizer_
+            self._rates: list[float | None] = []
+            self._set: list[float] = []
+        added = net.optimizer_.param_groups[len(self._rates) :]
+        self._rates += [group["lr"] for group in added]
+        self._set += [group["lr"] for group in added]
         # on_epoch_begin has begun a new row of the history.
         done = (len(net.history) - 1 - self._first_epoch) / max(_epochs_of(net), 1)
         self._scale(net, (1 + math.cos(math.pi * min(done, 1.0))) / 2)
@@ -68,7 +75,7 @@ class CosineDecay(Callback):
         self._scale(net, 1.0)
 
     def _scale(self, net: Any, factor: float) -> None:
-        if self._is_replaced:
+        if self._is_replaced or net.optimizer_ is not self._optimizer:
             return
         for place, group in enumerate(net.optimizer_.param_groups[: len(self._rates)]):
             if group["lr"] != self._set[place]:
@@ -124,6 +131,30 @@ def _takes_weights(scorer: Any) -> bool:
     metric = getattr(scorer, "_score_func", scorer)
     parameters = inspect.signature(metric).parameters.values()
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def decisions_steer_training(net: Any) -> bool:
+    """Whether what callbacks do may depend on `threshold` or `prior`."""
+    params = net.get_params_for("callbacks")
+    callbacks = [callback for _, callback in net._uniquely_named_callbacks()]
+    monitors = [value for name, value in params.items() if name.endswith("__monitor")]
+    return any(map(_looks_at_decisions, (*callbacks, *params.values()))) or any(
+        map(_is_of_decisions, monitors)
+    )
+
+
+def _looks_at_decisions(callback: Any) -> bool:
+    if isinstance(callback, (EpochLoss, WeightedScoring)):
+        return False  # what stops by one of these has it as its monitor
+    if isinstance(callback, (EpochScoring, BatchScoring)):
+        return callback.scoring not in _BY_RANK
+    return _is_of_decisions(getattr(callback, "monitor", None))
+
+
+def _is_of_decisions(monitor: Any) -> bool:
+    if not isinstance(monitor, str):
+        return monitor is not None
+    return monitor.removesuffix("_best") not in _OF_ANY_CUTOFF
 
 
 def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:

@@ -1,6 +1,5 @@
 """One training of a net: its parts, its rows, what is counted in them."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +12,9 @@ from skorch import NeuralNet
 from torch.utils.data import (
     Dataset,
     IterableDataset,
-    RandomSampler,
-    SequentialSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
 )
 
+from skbin.data.datasets import encoded_part
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit, count_classes, is_dict
 from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
@@ -27,12 +23,16 @@ from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
+from skbin.training.callbacks import decisions_steer_training
 from skbin.training.loss import (
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
 )
 from skbin.training.module import require_takes
 from skbin.training.run import CHECKPOINTING, Run, inside_training
+from skbin.training.sampling import drawn_by, warn_if_weighed_twice
+
+_NO_PART_IN_TRAINING = ("verbose", "memory", "pos_label")
 
 
 def run_training(
@@ -74,6 +74,30 @@ def run_training(
     net._set_training(False)
 
 
+def what_training_depends_on(
+    net: Any, samples: Samples, run: Run, fit_params: dict[str, Any]
+) -> dict[str, Any]:
+    """Collect what two trainings must have in common to end in the same network."""
+    left_out = [*_NO_PART_IN_TRAINING]
+    if not decisions_steer_training(net):
+        left_out += ["threshold", "prior"]
+    params = net.get_params(deep=False)
+    for name in left_out:
+        del params[name]
+    # What these say is said by the numbers that they lead to.
+    params.update(
+        device=str(net.device),
+        random_state=None if net.random_state is None else run.seed,
+    )
+    return {
+        "estimator": type(net),
+        "parameters": sorted(params.items()),
+        "epochs": run.n_epochs,
+        "data": [samples.X, samples.target, samples.weight, samples.offset],
+        "fit_params": sorted(fit_params.items()),
+    }
+
+
 def _split(
     net: Any, samples: Samples, method: str, fit_params: dict[str, Any]
 ) -> tuple[Any, Any]:
@@ -95,7 +119,8 @@ def _split(
         train, valid = dataset, None
     else:
         targets = () if samples.target is None else (samples.target,)
-        train, valid = net.train_split(dataset, *targets, **split_params)
+        parts = net.train_split(dataset, *targets, **split_params)
+        train, valid = (encoded_part(part, dataset) for part in parts)
     if valid is not None and not isinstance(valid, IterableDataset) and not len(valid):
         raise ValueError(
             "train_split holds out no row of positive weight. Leave rows of weight "
@@ -103,7 +128,7 @@ def _split(
         )
     for part in (train, valid):
         _refuse_hidden_rows(part, dataset, is_trained_on=part is train)
-    return train, _admit_held_out(net, valid, dataset)
+    return _admit_part(net, train, dataset), _admit_part(net, valid, dataset)
 
 
 def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:
@@ -123,11 +148,11 @@ def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:
         )
 
 
-def _admit_held_out(net: Any, valid: Any, dataset: Any) -> Any:
-    """Admit a Dataset of the user's that a split holds out, by the same labels."""
-    if valid is None or is_in_memory(valid) or _holds(valid, dataset):
-        return valid
-    samples = admit(net, valid, fitted=net._data)
+def _admit_part(net: Any, part: Any, dataset: Any) -> Any:
+    """Admit a Dataset of the user's that a split returns, by the same labels."""
+    if part is None or is_in_memory(part) or _holds(part, dataset):
+        return part
+    samples = admit(net, part, fitted=net._data)
     return net._dataset_of(samples, samples.target, samples.weight)
 
 
@@ -171,15 +196,15 @@ def settle(
         totals = totals + data.totals
     pos_weight = data.pos_weight
     batches = net.get_iterator(net._run.train, training=True)
+    drawn = drawn_by(batches, net._run.train, totals)
     # A warm start settles it anew, partial_fit in its first call.
     if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
-        _warn_if_weighed_twice(net, batches)
+        warn_if_weighed_twice(net.pos_weight, drawn, totals)
     if is_first and samples.target is not None:
         stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
-    batch_prior = _batch_prior(net, batches, totals)
-    if is_first and batch_prior in (0, 1) and (totals > 0).all():
+    if is_first and drawn.share in (0, 1) and (totals > 0).all():
         raise ValueError(
             "Samples of two classes are needed to train on, but the sampler draws rows "
             "of one class alone."
@@ -188,7 +213,8 @@ def settle(
         data,
         class_totals=(float(totals[0]), float(totals[1])),
         pos_weight=pos_weight,
-        batch_prior=batch_prior,
+        batch_prior=drawn.share,
+        prior_hidden_by=drawn.hidden_by,
         seen_rows=_seen_rows(net._run.train, data),
     )
 
@@ -248,53 +274,3 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
         negative_label=data.labels.negative,
         positive_label=data.labels.positive,
     )
-
-
-def _sampler_of(net: Any) -> Any:
-    params = net.get_params_for("iterator_train")
-    of_batches = getattr(params.get("batch_sampler"), "sampler", None)
-    return of_batches if params.get("sampler") is None else params["sampler"]
-
-
-def _warn_if_weighed_twice(net: Any, batches: Any) -> None:
-    sampler = _sampler_of(net)
-    is_balanced = hasattr(batches, "positive_share")
-    if not is_balanced and not isinstance(sampler, WeightedRandomSampler):
-        return
-    if isinstance(net.pos_weight, str):  # "balanced"
-        warnings.warn(
-            "pos_weight='balanced' beside a sampler that draws positives more often "
-            "weighs them twice. Use one of the two.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
-        )
-
-
-def _batch_prior(net: Any, batches: Any, totals: NDArray[np.float64]) -> float:
-    """Compute the share of positives that batches draw."""
-    train = net._run.train
-    if hasattr(batches, "positive_share"):
-        return batches.positive_share
-    sampler = _sampler_of(net)
-    target = targets_of(train)
-    share = float(totals[1] / totals.sum())
-    batch_sampler = net.get_params_for("iterator_train").get("batch_sampler")
-    if sampler is None and batch_sampler is None:
-        return share
-    if isinstance(sampler, (RandomSampler, SequentialSampler)):
-        return share
-    is_known = isinstance(sampler, (WeightedRandomSampler, SubsetRandomSampler))
-    if target is None or not is_known:
-        return np.nan
-    if isinstance(sampler, WeightedRandomSampler):
-        drawn = sampler.weights.numpy()
-        if len(drawn) != len(target):
-            raise ValueError(
-                f"The WeightedRandomSampler has {len(drawn)} weights, but there are "
-                f"{len(target)} rows to draw from. Give it one weight for each row."
-            )
-    else:
-        drawn = np.bincount(sampler.indices, minlength=len(target))
-    weight = weights_of(train)
-    drawn = drawn if weight is None else drawn * weight
-    return float(np.average(target, weights=drawn))

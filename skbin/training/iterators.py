@@ -1,14 +1,16 @@
 """Which iterator over batches a net uses, and what it must not be asked for."""
 
+from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader
 
 from skbin.data.balanced import BalancedBatches
 from skbin.data.batches import iterate_batches, load_batches
 from skbin.data.rows import is_in_memory, resolve, weights_of
 from skbin.training.output import ROW_BLOCK
+from skbin.training.sampling import sampler_of
 
 # Batches of prediction that stay in the caches and still keep Python's share small.
 _EVALUATION_VALUES = 32_768
@@ -23,6 +25,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     iterator, kwargs = getattr(net, prefix), net.get_params_for(prefix)
     # None is what a DataLoader takes for "not given", but for batch_size.
     kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "batch_size"}
+    iterator, kwargs = _opened(iterator, kwargs)
     if training:
         _refuse_row_numbers(kwargs, dataset)
     else:
@@ -40,7 +43,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         _refuse_lost_weights(iterator, dataset, prefix)
         batches = iterator(dataset, **kwargs)
         if not training:
-            _refuse_random_order(batches)
+            _refuse_other_rows(batches)
         return batches
     if in_memory and kwargs.get("batch_size", 1) is None:
         raise ValueError(
@@ -57,11 +60,19 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     return make(dataset, **kwargs)
 
 
-def _refuse_random_order(batches: Any) -> None:
-    is_shuffled = isinstance(getattr(batches, "sampler", None), RandomSampler)
-    if is_shuffled or getattr(batches, "drop_last", False):
+def _opened(iterator: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Read the options that a ``functools.partial`` holds like those beside it."""
+    while isinstance(iterator, partial) and not iterator.args:
+        iterator, kwargs = iterator.func, {**iterator.keywords, **kwargs}
+    return iterator, kwargs
+
+
+def _refuse_other_rows(batches: Any) -> None:
+    if not isinstance(batches, DataLoader):
+        return
+    if sampler_of(batches) is not None or batches.drop_last:
         raise ValueError(
-            "iterator_valid makes a DataLoader that shuffles or drops rows: "
+            "iterator_valid makes a DataLoader that shuffles, samples or drops rows: "
             "predictions would come in another order than X has, or of other rows."
         )
 
@@ -102,6 +113,7 @@ def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
 
 def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
     """Refuse what would give predictions for other rows than were asked for."""
+    iterator, kwargs = _opened(iterator, kwargs)
     if _is_balanced(iterator):
         raise ValueError(
             "iterator_valid=BalancedBatches would predict and validate rows that a "

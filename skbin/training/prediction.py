@@ -295,13 +295,12 @@ class PredictingNet(LogitNet):
                 "weights alone do not tell. Call fit or partial_fit; or leave prior at "
                 "None."
             )
-        params = self.get_params_for("iterator_train")
-        draws = params.get("sampler") or params.get("batch_sampler")
-        if draws is not None and np.isnan(self.batch_prior_):
+        if self._data.prior_hidden_by is not None:
             raise ValueError(
                 f"prior={self.prior!r} needs the share of positives that "
-                f"{type(draws).__name__} draws, which is not known. Use "
-                "BalancedBatches or a WeightedRandomSampler; beside a Dataset pass y."
+                f"{self._data.prior_hidden_by} draws, which is not known. Use "
+                "BalancedBatches or a WeightedRandomSampler with replacement; beside a "
+                "Dataset pass y; or give your iterator an attribute positive_share."
             )
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
