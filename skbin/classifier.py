@@ -177,8 +177,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     found by a string, files and environment variables that code reads, decisions that a
     callback of your own class asks of the net, or changes made at run time to
     libraries: clear it after such a change. The history of a network that is loaded was
-    written in its training, ``valid_acc`` at the `threshold` of then. `partial_fit`, warm starts
-    and torch Datasets always train.
+    written in its training, ``valid_acc`` at the `threshold` of then. `partial_fit`,
+    warm starts and torch Datasets always train.
 
     References
     ----------

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+from skorch.dataset import Dataset
+from skorch.helper import SliceDataset, predefined_split
 from torch import nn
+from torch.utils.data import Subset, TensorDataset
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, load, save
 from skbin.data.offsets import learn_offset, to_float32
 from skbin.data.signals import pad_signals
 
@@ -312,7 +316,7 @@ def test_channels_of_frames_are_known_by_name():
         quick().fit(mixed, np.arange(40) % 2).predict_proba(frames),
         net.predict_proba(frames),
     )
-    with pytest.raises(ValueError, match=re.escape("X[0] has the channels ['a', 'c']")):
+    with pytest.raises(ValueError, match=re.escape("X[0] has the columns ['a', 'c']")):
         net.predict([frame.rename(columns={"b": "c"}) for frame in frames])
 
 
@@ -320,3 +324,134 @@ def test_channels_of_frames_are_known_by_name():
 def test_the_default_network_is_asked_for_by_name_beyond_signals(shape):
     with pytest.raises(ValueError, match="arrays of two and three axes"):
         quick().fit(np.zeros(shape), np.arange(60) % 2)
+
+
+# ---- names of columns, wherever frames are
+
+
+def frames_of(rng, names=("a", "b")):
+    return [
+        pd.DataFrame(rng.normal([0, 10], size=(20, 2)), columns=list(names))
+        for _ in range(60)
+    ]
+
+
+def as_objects(frames):
+    objects = np.empty(len(frames), dtype=object)
+    objects[:] = frames
+    return objects
+
+
+@pytest.mark.parametrize("kind", [list, tuple, as_objects, pd.Series])
+def test_channels_are_known_by_name_in_any_sequence_and_in_files(kind, tmp_path):
+    frames = frames_of(np.random.default_rng(0))
+    other = [frame[["b", "a"]] for frame in frames]
+    net = quick(max_epochs=1).fit(kind(frames), np.arange(60) % 2)
+    expected = net.predict_proba(frames)
+    save(net, tmp_path / "net.skbin")
+    for one in (net, load(tmp_path / "net.skbin")):
+        assert_allclose(one.predict_proba(kind(other)), expected)
+        with pytest.raises(ValueError, match="has the columns"):
+            one.predict_proba(
+                kind([frame.rename(columns={"a": "c"}) for frame in frames])
+            )
+
+
+def test_columns_of_frames_in_a_dict_are_known_by_name(rare, tmp_path):
+    frame = pd.DataFrame(rare[0] * np.arange(1, 9), columns=list("abcdefgh"))
+    other = frame[list("hgfedcba")]
+    net = quick(
+        OfTable, train_split=predefined_split(Dataset({"table": other}, rare[1]))
+    )
+    net.fit({"table": frame}, rare[1])
+    assert net.history[-1, "valid_loss"] == pytest.approx(
+        log_loss(rare[1], net.predict_proba({"table": frame})[:, 1]), rel=1e-4
+    )
+    expected = net.predict_proba({"table": frame})
+    save(net.set_params(train_split=None), tmp_path / "net.skbin")
+    loaded = load(tmp_path / "net.skbin", trusted=[OfTable])
+    for one in (net, loaded):
+        assert_allclose(one.predict_proba({"table": other}), expected)
+        with pytest.raises(ValueError, match=r"X\['table'\] has the columns"):
+            one.predict_proba({"table": frame.drop(columns="a")})
+
+
+# ---- numbers far from zero, wherever they are
+
+
+class OfTable(nn.Module):
+    def __init__(self, n_inputs=8):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(n_inputs), nn.Linear(n_inputs, 1)
+
+    def forward(self, table):
+        return self.linear(self.norm(table.reshape(len(table), -1)))
+
+
+class Lazy(torch.utils.data.Dataset):
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.X[i], self.y[i]
+
+
+WAYS_IN = {
+    "array": lambda X, y: X,
+    "dict": lambda X, y: {"table": X},
+    "dict of one axis": lambda X, y: {"table": X[:, 0]},
+    "dataset": Lazy,
+    "tensors": lambda X, y: TensorDataset(torch.tensor(X), torch.tensor(y)),
+    "subset": lambda X, y: Subset(Lazy(X, y), range(len(X))),
+    "dataset of dicts": lambda X, y: Lazy([{"table": row} for row in X], y),
+    "slice": lambda X, y: SliceDataset(Lazy(X, y)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_far_numbers_lose_nothing_by_any_way_in(rare, way, dtype):
+    y = rare[1]
+    seconds = (np.round(1000 * (rare[0][:, :1] + 3 * y[:, None])) + 1.7e12).astype(
+        dtype
+    )
+    X = WAYS_IN[way](seconds, y)
+    net = quick(partial(OfTable, 1), max_epochs=20, lr=0.05).fit(X, y)
+    expected = average_precision_score(y, seconds[:, 0])
+    assert average_precision_score(y, net.predict_proba(X)[:, 1]) == pytest.approx(
+        expected
+    )
+
+
+def test_far_numbers_in_a_sparse_matrix_are_refused(rare):
+    far = sparse.csr_array(np.c_[rare[0][:, 0], rare[0][:, 1] + 1e9])
+    with pytest.raises(ValueError, match=r"columns \[1\] of a sparse X"):
+        quick().fit(far, rare[1])
+
+
+def test_float32_rows_given_inside_a_callback_are_moved_as_well(rare):
+    X = 5e7 + 100 * rare[0][:, :1]
+    seen = []
+
+    class Looks(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen[:] = [net.predict_proba(X.astype(np.float32)), net.predict_proba(X)]
+
+    quick(partial(OfTable, 1), callbacks=[Looks()], lr=0.05).fit(X, rare[1])
+    assert_allclose(seen[0], seen[1], atol=0.05)
+
+
+def test_masked_values_in_a_dict_are_missing(rare):
+    masked = np.ma.masked_greater(rare[0], 1.0)
+    seen = []
+
+    class SeesMissing(OfTable):
+        def forward(self, table):
+            seen.append(bool(torch.isnan(table).any()))
+            return super().forward(torch.nan_to_num(table))
+
+    quick(SeesMissing).fit({"table": masked}, rare[1])
+    assert all(seen)

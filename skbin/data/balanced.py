@@ -62,12 +62,22 @@ class BalancedBatches(TensorBatches):
             index = torch.arange(self.n_samples, device=self.rows.home)
         self._among: torch.Tensor = index
         self._y = self.rows.y[index].cpu().numpy()
+        if len(np.unique(self._y)) < 2:
+            raise ValueError(
+                "BalancedBatches draws rows of both classes, but these are of one. "
+                "For such rows set iterator_train='auto' before partial_fit."
+            )
         drawn = self._draw(random_state=0)
         self.n_samples = len(drawn)
-        weight = self.rows.sample_weight
-        if weight is not None:
-            weight = weight[index].cpu().numpy()[drawn]
-        self.positive_share = float(np.average(self._y[drawn], weights=weight))
+        self.positive_share = self._share_of_positives(drawn)
+
+    def _share_of_positives(self, drawn: np.ndarray) -> float:
+        """Give the share by weight; how many of a class are drawn does not change."""
+        total = np.bincount(self._y[drawn].astype(int), minlength=2).astype(float)
+        if self.rows.sample_weight is not None:
+            weight = self.rows.sample_weight[self._among].cpu().numpy()
+            total *= [weight[self._y == code].mean() for code in (0, 1)]
+        return float(total[1] / total.sum())
 
     def _draw(self, random_state: int) -> np.ndarray:
         sampler = clone(self.sampler).set_params(random_state=random_state)

@@ -88,10 +88,11 @@ class TensorBatches:
         weight = self.rows.exact_weight
         merged = np.bincount(group, weights=None if weight is None else weight[index])
         X, y = batch
+        unmerged = torch.from_numpy(group).to(y.device)
         if (merged == merged[0]).all():
-            return Batch(X, y, None, batch.is_whole)
+            return Batch(X, y, None, batch.is_whole, unmerged)
         counts = torch.tensor(merged / merged.mean(), dtype=torch.float32)
-        return Batch(X, y, counts.to(y.device), batch.is_whole)
+        return Batch(X, y, counts.to(y.device), batch.is_whole, unmerged)
 
     def _part_of(self, order: torch.Tensor | None) -> torch.Tensor | None:
         if self.n_parts == 1:
@@ -114,6 +115,27 @@ class TensorBatches:
             return self.index
         permutation = torch.randperm(self.n_samples).to(self.rows.home)
         return permutation if self.index is None else self.index[permutation]
+
+
+def as_given(batch: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Give a batch and its outputs a row for each row that was merged into it."""
+    index = getattr(batch, "unmerged", None)
+    if index is None:
+        return batch, y_pred
+    X, y = batch
+    if isinstance(X, dict):
+        X = {name: part[index] for name, part in X.items()}
+    else:
+        X = X[index]
+    outputs = y_pred if isinstance(y_pred, tuple) else (y_pred,)
+    outputs = tuple(
+        part[index] if part.dim() and len(part) == len(y) else part for part in outputs
+    )
+    y_pred = outputs if isinstance(y_pred, tuple) else outputs[0]
+    weight = batch.sample_weight
+    if weight is not None:
+        weight = (weight / torch.bincount(index))[index]
+    return Batch(X, y[index], weight), y_pred
 
 
 def iterate_batches(

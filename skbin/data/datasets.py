@@ -11,7 +11,9 @@ from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
 from torch.utils.data import Dataset, IterableDataset, Subset, get_worker_info
 
+from skbin.data.dicts import is_dict
 from skbin.data.labels import CODES, BinaryLabels
+from skbin.data.offsets import can_be_far, learn_offset, numbers_of_some_rows
 from skbin.data.rows import resolve
 
 
@@ -20,6 +22,14 @@ def unpack_sample(sample: Any) -> tuple[Any, Any]:
     if not isinstance(sample, (tuple, list)):
         raise ValueError(ERROR_MSG_1_ITEM)
     return unpack_data(sample)
+
+
+def sample_of(dataset: Any, i: int) -> Any:
+    """Read a sample without its target."""
+    if isinstance(dataset, SliceDataset):
+        return dataset[i]
+    X, _ = unpack_sample(dataset[i])
+    return X
 
 
 class _Wrapper:
@@ -129,6 +139,28 @@ def _require_same_in_stream(
         )
     if float(labels.encode(y[i : i + 1])[0]) != target:
         raise ValueError(differing_targets(y, i, found))
+
+
+def offset_of_dataset(estimator: Any, X: Any) -> Any:
+    """Learn it from some samples; streams and ready batches are taken as they are."""
+    if isinstance(X, IterableDataset) or estimator.batch_size is None:
+        return None
+    first = sample_of(X, 0)
+    if is_dict(first):
+        offsets = {k: _offset_of_part(X, part, k) for k, part in first.items()}
+        return offsets if any(v is not None for v in offsets.values()) else None
+    return _offset_of_part(X, first)
+
+
+def _offset_of_part(X: Any, first: Any, name: str | None = None) -> Any:
+    array = np.asarray(first) if hasattr(first, "dtype") else None
+    if array is None or not can_be_far(array.dtype):
+        return None
+    rows = [sample_of(X, i) for i in numbers_of_some_rows(len(X), array.size)]
+    parts = [np.asarray(row if name is None else row[name]) for row in rows]
+    if len({part.shape for part in parts}) > 1:
+        return None
+    return learn_offset(np.stack(parts))
 
 
 def encode(

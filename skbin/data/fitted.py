@@ -24,6 +24,7 @@ class FittedData:
     offset: Any = None
     inputs: tuple[str, ...] | None = None
     channels: tuple[Any, ...] | None = None  # of signals given as DataFrames
+    input_columns: dict[str, tuple[Any, ...]] | None = None  # of a dict of DataFrames
     class_totals: tuple[float, float] = (np.nan, np.nan)
     pos_weight: float = 1.0
     batch_prior: float = np.nan

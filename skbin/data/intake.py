@@ -1,6 +1,5 @@
 """The one way in: whatever people pass as X, y and sample_weight becomes `Samples`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,23 +7,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.helper import SliceDataset
-from skorch.utils import is_dataset, to_numpy
+from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
 from skbin.data.columns import refuse_columns_without_numbers
 from skbin.data.datasets import (
     encode,
+    offset_of_dataset,
     require_same_length,
     require_same_targets,
     unpack_sample,
 )
+from skbin.data.dicts import (
+    arrays_of_dict,
+    as_array,
+    input_columns_of,
+    is_dict,
+    labels_beside_a_dict,
+)
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
-from skbin.data.offsets import learn_offset, to_float32
+from skbin.data.offsets import (
+    learn_offset,
+    refuse_far_columns,
+    to_float32,
+)
 from skbin.data.signals import (
     by_channel_names,
     channel_names,
@@ -51,6 +62,7 @@ class Samples:
     largest_id: int | None = None
     has_short_signals: bool = False
     channels: tuple[Any, ...] | None = None
+    input_columns: dict[str, tuple[Any, ...]] | None = None
 
     @property
     def is_dataset(self) -> bool:
@@ -95,8 +107,8 @@ def admit(
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
     if is_dict(X):
-        arrays, shape = _arrays_of_dict(X, fitted), None
-        y = _labels_beside_a_dict(arrays, y)
+        arrays, shape = arrays_of_dict(X, fitted), None
+        y = labels_beside_a_dict(arrays, y)
         _forget_columns(estimator, fitted)
     else:
         arrays, y = _validated(estimator, X, y, fitted)
@@ -115,6 +127,7 @@ def admit(
         _largest_id(_counted(arrays, weight)),
         has_short_signals(arrays),
         channel_names(X),
+        input_columns_of(X),
     )
 
 
@@ -126,7 +139,7 @@ def admit_for_prediction(
     if goes_by_sample(X):
         return Samples(encode(X, offset=fitted.offset if fitted else None))
     if is_dict(X):
-        arrays, shape = _arrays_of_dict(X, fitted), None
+        arrays, shape = arrays_of_dict(X, fitted), None
     else:
         arrays = _validated(estimator, X, "no_validation", fitted, predicts=True)
         shape = arrays.shape
@@ -138,11 +151,6 @@ def admit_for_prediction(
 
 
 # ---- what X is
-
-
-def is_dict(X: Any) -> bool:
-    """Whether X is a dict of arrays, and not a sparse matrix of that format."""
-    return isinstance(X, Mapping) and not sparse.issparse(X)
 
 
 def goes_by_sample(X: Any) -> bool:
@@ -160,12 +168,12 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
         )
     if type(X) is SkorchDataset and _holds_arrays(X):
         if y is not None and X.y is not None:
-            require_same_targets(_as_array(y), _as_array(X.y))
+            require_same_targets(as_array(y), as_array(X.y))
         X, y = X.X, X.y if y is None else y
     if isinstance(X, torch.Tensor):
-        X = _as_array(X)
+        X = as_array(X)
     if isinstance(y, (torch.Tensor, SliceDataset)):
-        y = _as_array(y)
+        y = as_array(y)
     _refuse_texts(X)
     return X, y
 
@@ -173,14 +181,6 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
 def _holds_arrays(dataset: SkorchDataset) -> bool:
     X = dataset.X
     return is_dict(X) or hasattr(X, "dtype") or hasattr(X, "columns")
-
-
-def _as_array(values: Any) -> Any:
-    if isinstance(values, SliceDataset):
-        return np.array([_as_array(values[i]) for i in range(len(values))])
-    if not isinstance(values, torch.Tensor):
-        return values
-    return to_numpy(values.float() if values.dtype == torch.bfloat16 else values)
 
 
 def _refuse_texts(X: Any) -> None:
@@ -251,7 +251,10 @@ def _learn_offset(arrays: Any) -> Any:
     if is_dict(arrays):
         offsets = {name: _learn_offset(part) for name, part in arrays.items()}
         return offsets if any(v is not None for v in offsets.values()) else None
-    return learn_offset(arrays) if isinstance(arrays, np.ndarray) else None
+    if sparse.issparse(arrays):
+        refuse_far_columns(arrays)
+        return None
+    return learn_offset(arrays)
 
 
 def _cast(arrays: Any, offset: Any) -> Any:
@@ -271,59 +274,6 @@ def _largest_id(arrays: Any) -> int | None:
     if not isinstance(arrays, np.ndarray) or arrays.dtype.kind not in "iu":
         return None
     return int(arrays.max()) if arrays.min() >= 0 else None
-
-
-# ---- dicts of arrays
-
-
-def _arrays_of_dict(X: Mapping[str, Any], fitted: FittedData | None) -> dict[str, Any]:
-    if not X:
-        raise ValueError("X is an empty dict. Pass an array for each input.")
-    if fitted is not None and fitted.inputs is not None:
-        _require_same_inputs(X, fitted.inputs)
-    arrays = {name: _array_of(name, value) for name, value in X.items()}
-    check_consistent_length(*arrays.values())
-    return arrays
-
-
-def _require_same_inputs(X: Mapping[str, Any], inputs: tuple[str, ...]) -> None:
-    missing = [name for name in inputs if name not in X]
-    new = [name for name in X if name not in inputs]
-    if missing or new:
-        raise ValueError(
-            f"X must hold the inputs of fit, {list(inputs)}: missing {missing}, "
-            f"unknown {new}."
-        )
-
-
-def _array_of(name: str, value: Any) -> Any:
-    # Missing values are the business of whoever wrote a module for a dict.
-    array = check_array(
-        _as_array(value),
-        accept_sparse="csr",
-        dtype=None,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite=False,
-        input_name=f"X[{name!r}]",
-    )
-    if array.dtype == object:
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(
-            f"X[{name!r}] must hold numbers, got dtype {array.dtype}. Encode it first."
-        )
-    return array
-
-
-def _labels_beside_a_dict(arrays: dict[str, Any], y: Any) -> NDArray[Any]:
-    if y is None:
-        raise ValueError(
-            "requires y to be passed, but the target y is None: fit(X, y)."
-        )
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(*arrays.values(), y)
-    return y
 
 
 # ---- weights and labels
@@ -410,7 +360,7 @@ def _admit_dataset(
             f"{type(X).__name__}. Repeat or resample its rows instead."
         )
     if y is not None:
-        y = column_or_1d(_as_array(y), warn=True)
+        y = column_or_1d(as_array(y), warn=True)
         if not isinstance(X, IterableDataset) and hasattr(X, "__len__"):
             require_same_length(y, len(X))
     if _len_or_none(X) == 0:
@@ -418,7 +368,7 @@ def _admit_dataset(
     labels = _labels(estimator, y, fitted, classes)
     _forget_columns(estimator, fitted)
     target = None if y is None else labels.encode(y)
-    offset = fitted.offset if fitted else None
+    offset = fitted.offset if fitted else offset_of_dataset(estimator, X)
     encoded = encode(X, labels, y, offset)
     return Samples(encoded, labels, target, shape=_shape_of_first(X), offset=offset)
 

@@ -22,9 +22,7 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
     >>> learn_offset(np.array([[1.0, 4e9 + 8], [2.0, 4e9 + 9], [3.0, 4e9 + 10]])) - 4e9
     array([-4.e+09,  9.e+00])
     """
-    if X.dtype.kind not in "iuf" or X.dtype.itemsize < 4 or X.dtype == np.float32:
-        return None
-    if X.ndim not in (2, 3):
+    if not can_be_far(X.dtype) or X.ndim not in (1, 2, 3):
         return None
     rows = _some_rows(X).astype(np.float64)
     axis = (0, 2) if X.ndim == 3 else 0
@@ -45,10 +43,33 @@ def learn_offset(X: NDArray[Any]) -> NDArray[np.float64] | None:
     return offset[:, np.newaxis] if X.ndim == 3 else offset
 
 
-def _some_rows(X: NDArray[Any]) -> NDArray[Any]:
-    values_per_row = max(int(np.prod(X.shape[1:])), 1)
-    n = min(len(X), max(_MOST_VALUES // values_per_row, _FEWEST_ROWS), _MOST_ROWS)
-    return X[np.linspace(0, len(X) - 1, n).astype(int)]
+def can_be_far(dtype: np.dtype[Any]) -> bool:
+    """Whether numbers of a type may lose digits in float32."""
+    return dtype.kind in "iuf" and dtype.itemsize >= 4 and dtype != np.float32
+
+
+def refuse_far_columns(X: Any) -> None:
+    """Refuse a sparse matrix whose columns float32 cannot tell apart."""
+    if not can_be_far(X.dtype):
+        return
+    offset = learn_offset(_some_rows(X).toarray())
+    if offset is None:
+        return
+    raise ValueError(
+        f"The columns {np.flatnonzero(offset).tolist()} of a sparse X hold numbers so "
+        "far from zero that float32 does not tell them apart. Subtract a constant from "
+        "them first, or pass X.toarray()."
+    )
+
+
+def numbers_of_some_rows(n_rows: int, values_per_row: int) -> NDArray[np.int64]:
+    """Choose rows that are enough to tell where a column lies."""
+    n = min(n_rows, max(_MOST_VALUES // max(values_per_row, 1), _FEWEST_ROWS))
+    return np.linspace(0, n_rows - 1, min(n, _MOST_ROWS)).astype(int)
+
+
+def _some_rows(X: Any) -> Any:
+    return X[numbers_of_some_rows(X.shape[0], int(np.prod(X.shape[1:])))]
 
 
 def to_float32(X: NDArray[Any], offset: NDArray[np.float64] | None) -> NDArray[Any]:

@@ -21,10 +21,12 @@ class Batch(tuple):
     """Samples and targets, `(X, y)`, as skorch's callbacks know a batch.
 
     Beside them it holds the weights of the rows, or None, and whether no value is
-    missing, as at the end of a signal.
+    missing, as at the end of a signal. Where equal rows were merged, `unmerged` says
+    which of the batch's rows each row that was given has become.
     """
 
     sample_weight: torch.Tensor | None
+    unmerged: torch.Tensor | None
     _whole_at_version: int | None
 
     def __new__(  # noqa: D102
@@ -33,9 +35,11 @@ class Batch(tuple):
         y: torch.Tensor,
         sample_weight: torch.Tensor | None = None,
         is_whole: bool = False,
+        unmerged: torch.Tensor | None = None,
     ) -> "Batch":
         batch = super().__new__(cls, (X, y))
         batch.sample_weight = sample_weight
+        batch.unmerged = unmerged
         batch._whole_at_version = _version_of(X) if is_whole else None
         return batch
 

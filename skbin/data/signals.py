@@ -47,22 +47,38 @@ def pad_signals(X: Any, least_length: int = 0) -> Any:
 
 
 def channel_names(X: Any) -> tuple[Any, ...] | None:
-    """Names of the channels, where X is a list of DataFrames."""
-    first: Any = X[0] if isinstance(X, list | tuple) and len(X) else None
-    return tuple(first.columns) if hasattr(first, "columns") else None
+    """Names of the channels, where X is a sequence of DataFrames."""
+    if not (isinstance(X, list | tuple) or _holds_objects(X)) or not len(X):
+        return None
+    return column_names(next(iter(X)))
+
+
+def column_names(frame: Any) -> tuple[Any, ...] | None:
+    """Names of the columns, where there are any."""
+    return tuple(frame.columns) if hasattr(frame, "columns") else None
 
 
 def by_channel_names(X: Any, names: tuple[Any, ...] | None) -> Any:
     """Bring the columns of each DataFrame into one order; refuse other columns."""
     if names is None or channel_names(X) is None:
         return X
-    for place, frame in enumerate(X):
-        if {*frame.columns} != {*names} or len(frame.columns) != len(names):
-            raise ValueError(
-                f"X[{place}] has the channels {list(frame.columns)}, but the first "
-                f"signal of fit has {list(names)}. Give all signals the same columns."
-            )
-    return [frame[list(names)] for frame in X]
+    return [
+        in_order(frame, names, f"X[{place}]", "the first signal of fit")
+        for place, frame in enumerate(X)
+    ]
+
+
+def in_order(frame: Any, names: tuple[Any, ...], name: str, model: str) -> Any:
+    """Bring the columns of a DataFrame into the order of `names`."""
+    found = column_names(frame)
+    if found is None or found == names:
+        return frame
+    if {*found} == {*names} and len(found) == len(names):
+        return frame[list(names)]
+    raise ValueError(
+        f"{name} has the columns {list(found)}, but {model} has {list(names)}. Give "
+        "both the same columns."
+    )
 
 
 def _is_list(X: Any) -> bool:

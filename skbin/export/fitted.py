@@ -39,6 +39,12 @@ def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
         "largest_id": data.largest_id,
         "offset": _plain(data.offset),
         "inputs": None if data.inputs is None else list(data.inputs),
+        "channels": _names_in_json(data.channels),
+        "input_columns": {
+            name: _names_in_json(columns)
+            for name, columns in (data.input_columns or {}).items()
+        }
+        or None,
         "class_totals": [float(total) for total in data.class_totals],
         "pos_weight": float(data.pos_weight),
         "batch_prior": float(data.batch_prior),
@@ -66,6 +72,8 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
         largest_id=largest_id,
         offset=_offset_from(described["offset"], shape, inputs),
         inputs=None if inputs is None else tuple(inputs),
+        channels=_names_from(described["channels"]),
+        input_columns=_input_columns_from(described["input_columns"], inputs),
         class_totals=totals,
         pos_weight=_weight_from(described["pos_weight"]),
         batch_prior=_batch_prior_from(described["batch_prior"], totals, hidden_by),
@@ -93,6 +101,34 @@ def require_shape_for_weights(shape: Any, n_weights: int) -> None:
             "that nobody's memory is filled by a small file. Shorten the samples, or "
             "use joblib.dump."
         )
+
+
+def _names_in_json(names: tuple[Any, ...] | None) -> list[Any] | None:
+    if names is None:
+        return None
+    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
+    if not all(type(name) in (str, int) for name in plain):
+        raise ValueError(
+            f"save writes names of columns that are strings or integers, got {names}. "
+            "Rename the columns of the DataFrames before fit, or use joblib.dump."
+        )
+    return plain
+
+
+def _names_from(names: Any) -> tuple[Any, ...] | None:
+    are_names = names is None or (
+        isinstance(names, list) and all(type(name) in (str, int) for name in names)
+    )
+    require(are_names, "names of columns to be strings, integers or null", names)
+    return None if names is None else tuple(names)
+
+
+def _input_columns_from(columns: Any, inputs: Any) -> dict[str, Any] | None:
+    if columns is None:
+        return None
+    is_known = isinstance(columns, dict) and {*columns} <= {*(inputs or [])}
+    require(is_known, f"input_columns of the inputs {inputs}", columns)
+    return {name: _names_from(names) for name, names in columns.items()}
 
 
 def _shape_from(shape: Any) -> tuple[int, ...] | None:

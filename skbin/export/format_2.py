@@ -55,6 +55,8 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
             "largest_id": described["largest_id"],
             "offset": None,
             "inputs": None,
+            "channels": None,
+            "input_columns": None,
             "class_totals": described["class_totals"],
             "pos_weight": numbers["pos_weight_"],
             "batch_prior": numbers["batch_prior_"],

@@ -15,8 +15,9 @@ from torch.utils.data import (
 )
 
 from skbin.data.datasets import encoded_part
+from skbin.data.dicts import is_dict
 from skbin.data.fitted import FittedData
-from skbin.data.intake import Samples, admit, count_classes, is_dict
+from skbin.data.intake import Samples, admit, count_classes
 from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
 from skbin.data.seen import SeenRows
 from skbin.data.splits import split_rows
@@ -178,6 +179,7 @@ def describe(samples: Samples) -> FittedData:
         samples.offset,
         inputs=tuple(X) if is_dict(X) else None,
         channels=samples.channels,
+        input_columns=samples.input_columns,
         total_weight=samples.total_weight,
         seen_rows=SeenRows(samples.counted_rows()) if is_array else None,
     )

@@ -16,6 +16,7 @@ from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
 from torch.utils.data import IterableDataset
 
+from skbin.data.batches import as_given
 from skbin.data.fitted import FittedData
 from skbin.data.rows import some_rows
 from skbin.training.callbacks import (
@@ -298,7 +299,7 @@ class LogitNet(ParameterNet):
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
                 if self._run is not None:
                     self._run.end_step(owner=type(self).__name__)
-                step["y_pred"] = tensors_of(step["y_pred"])
+                batch, step["y_pred"] = as_given(batch, tensors_of(step["y_pred"]))
                 loss = step["loss"].detach()
                 row = batches[-1]
                 read = _can_be_read_at_once(loss)

@@ -14,8 +14,9 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from skorch import NeuralNet
 from skorch.utils import is_dataset, to_numpy
 
+from skbin.data.dicts import is_dict
 from skbin.data.fitted import FittedData
-from skbin.data.intake import Samples, admit_for_prediction, is_dict
+from skbin.data.intake import Samples, admit_for_prediction
 from skbin.data.labels import CODES, BinaryLabels
 from skbin.data.rows import TensorRows, is_in_memory
 from skbin.data.seen import warn_if_trained_on
@@ -332,7 +333,5 @@ def _are_rows(X: Any) -> bool:
     """Whether X can have been read back from rows: float32 and nothing else."""
     parts = list(X.values()) if is_dict(X) else [X]
     return all(
-        isinstance(part, (torch.Tensor, np.ndarray))
-        and part.dtype in (torch.float32, np.float32)
-        for part in parts
+        isinstance(part, torch.Tensor) and part.dtype == torch.float32 for part in parts
     )
