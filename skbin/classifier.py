@@ -227,7 +227,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     ) -> None:
         if "class_weight" in kwargs:
             pos_weight = pos_weight_of_class_weight(
-                kwargs.pop("class_weight"), pos_weight
+                kwargs.pop("class_weight"), pos_weight, pos_label
             )
         self._refuse_unknown_names(kwargs, module, criterion, optimizer)
         super().__init__(
@@ -271,7 +271,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         """Set parameters; nothing is trained again. See `ParameterNet.set_params`."""
         if "class_weight" in params:
             params["pos_weight"] = pos_weight_of_class_weight(
-                params.pop("class_weight"), params.get("pos_weight")
+                params.pop("class_weight"),
+                params.get("pos_weight"),
+                params.get("pos_label", self.pos_label),
             )
         return super().set_params(**params)
 

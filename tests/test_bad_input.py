@@ -2,7 +2,6 @@
 
 import re
 import weakref
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -217,7 +216,7 @@ def test_weights_need_arrays_and_our_iterator(rare):
     refuses(
         BinaryNetClassifier(), dataset, None, "works for arrays", sample_weight=weight
     )
-    net = BinaryNetClassifier(iterator_train=partial(DataLoader))
+    net = BinaryNetClassifier(iterator_train=lambda *a, **k: DataLoader(*a, **k))
     refuses(net, X, y, "sample_weight needs iterator_train=", sample_weight=weight)
     net = BinaryNetClassifier(dataset=Dataset)
     refuses(net, X, y, "sample_weight needs dataset='auto'", sample_weight=weight)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.metrics import log_loss
+from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset as SkorchDataset
@@ -31,7 +33,14 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from skbin import BalancedBatches, BinaryNetClassifier, DenseNet
+from skbin import (
+    BalancedBatches,
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    load,
+    save,
+)
 from skbin.data.batches import load_batches
 from skbin.data.datasets import encode
 from skbin.data.rows import TensorRows
@@ -265,13 +274,184 @@ def test_a_sampler_is_refused_where_rows_have_other_numbers(rare, split):
 @pytest.mark.parametrize(
     "draws",
     [
-        {"iterator_train": BalancedBatches},
-        {"iterator_train__sampler": WeightedRandomSampler(np.ones(300), 300)},
+        lambda sampler: {"iterator_train": BalancedBatches},
+        lambda sampler: {"iterator_train__sampler": sampler},
+        lambda sampler: {"iterator_train": partial(DataLoader, sampler=sampler)},
+        lambda sampler: {
+            "iterator_train": lambda rows, **k: DataLoader(rows, sampler=sampler, **k)
+        },
     ],
 )
 def test_weighing_what_a_sampler_balances_is_warned_of(rare, draws):
+    X, y = rare
+    sampler = WeightedRandomSampler(np.where(y == 1, 5.0, 1.0), 300)
     with pytest.warns(UserWarning, match="weighs them twice"):
-        quick(pos_weight="balanced", **draws).fit(*rare)
+        net = quick(pos_weight="balanced", **draws(sampler)).fit(X, y)
+    assert net.batch_prior_ > 2 * net.train_prior_
+
+
+def test_without_replacement_a_sampler_of_all_rows_draws_what_there_is(rare):
+    X, y = rare
+    sampler = WeightedRandomSampler(np.where(y == 1, 5.0, 1.0), 300, replacement=False)
+    net = quick(iterator_train__sampler=sampler).fit(X, y)
+    assert net.batch_prior_ == pytest.approx(y.mean())
+
+
+class InOrder(Sampler):
+    """A sampler of a user's own, of which nobody knows what it draws."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return iter(range(self.n))
+
+    def __len__(self):
+        return self.n
+
+
+def test_a_prior_after_an_unknown_sampler_is_refused_for_good(rare, tmp_path):
+    X, y = rare
+    net = quick(DenseNet, iterator_train__sampler=InOrder(300)).fit(X, y)
+    with pytest.warns(UserWarning, match="leaves out iterator_train__sampler"):
+        save(net, tmp_path / "net.skbin")
+    net.set_params(iterator_train__sampler=None)
+    for one in (net, load(tmp_path / "net.skbin")):
+        assert one.predict_proba(X).shape == (300, 2)
+        with pytest.raises(ValueError, match="share of positives that InOrder draws"):
+            one.set_params(prior="train").predict_proba(X)
+
+
+def test_a_prior_after_balanced_batches_and_rows_without_labels_is_refused(rare):
+    X, y = rare[0].astype(np.float32), rare[1]
+    net = quick(iterator_train=BalancedBatches).fit(X, y)
+    net.set_params(iterator_train="auto", prior="train")
+    net.partial_fit(TensorDataset(torch.tensor(X), torch.tensor(y)))
+    with pytest.raises(ValueError, match="a Dataset without y draws"):
+        net.predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"iterator_train__sampler": SubsetRandomSampler(range(301))}, "row 300"),
+        ({"iterator_train__sampler": RandomOverSampler()}, "iterator_train=BalancedBa"),
+        (
+            {"iterator_train": BalancedBatches, "iterator_train__shuffle": False},
+            "takes batch_size and sampler alone, got shuffle",
+        ),
+    ],
+)
+def test_options_that_no_iterator_takes_are_refused(rare, params, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**params).fit(*rare)
+
+
+def test_balanced_batches_of_one_class_are_refused(rare):
+    X, y = rare
+    net = quick(iterator_train=BalancedBatches).fit(X, y)
+    with pytest.raises(ValueError, match="BalancedBatches draws rows of both classes"):
+        net.partial_fit(X[y == 0], y[y == 0])
+
+
+def test_all_rows_that_balanced_batches_draw_may_be_one_batch(rare):
+    net = quick(iterator_train=BalancedBatches, batch_size=-1, max_epochs=1).fit(*rare)
+    assert net.history[-1, "train_batch_count"] == 1
+
+
+def test_the_share_of_balanced_batches_is_that_of_the_mean_weight(rare):
+    X, y = rare
+    weight = np.ones(300)
+    weight[np.flatnonzero(y == 0)[:3]] = 100.0
+    net = quick(
+        iterator_train=BalancedBatches,
+        iterator_train__sampler=RandomUnderSampler(),
+        max_epochs=1,
+    ).fit(X, y, sample_weight=weight)
+    mean = weight[y == 0].mean()
+    assert net.batch_prior_ == pytest.approx(1 / (1 + mean), rel=1e-4)
+
+
+# ---- what a split makes of a Dataset
+
+
+class Augmented(Dataset):
+    """Augments the samples of another Dataset."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, i):
+        return self.dataset[i]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_parts_of_the_users_own_dataset_are_encoded_and_counted(rare, encoding):
+    X, y = rare[0].astype(np.float32), rare[1]
+    encode_labels, pos_label = ENCODINGS[encoding]
+    own = Samples(X, encode_labels(y))
+
+    def split(dataset, y=None):
+        return Subset(own, range(200)), Subset(own, range(200, 300))
+
+    params = {"pos_label": pos_label, "pos_weight": "balanced", "max_epochs": 10}
+    net = quick(train_split=split, **params).fit(own, own.y)
+    column = list(net.classes_).index(pos_label)
+    assert net.train_prior_ == pytest.approx(y[:200].mean())
+    assert net.history[-1, "valid_loss"] < net.history[0, "valid_loss"]
+    assert average_precision_score(y, net.predict_proba(X)[:, column]) > 0.5
+
+
+def test_the_rows_inside_a_wrapped_part_are_counted(rare):
+    X, y = rare
+
+    def split(dataset, y=None):
+        return Augmented(Subset(dataset, range(200))), Subset(dataset, range(200, 300))
+
+    net = quick(train_split=split, pos_weight="balanced").fit(X, y)
+    assert net.train_prior_ == pytest.approx(y[:200].mean())
+    negatives = np.flatnonzero(y == 0)
+
+    def without_positives(dataset, y=None):
+        rest = np.setdiff1d(np.arange(300), negatives)
+        return Augmented(Subset(dataset, negatives)), Subset(dataset, rest)
+
+    with pytest.raises(ValueError, match="train_split holds out all samples"):
+        quick(train_split=without_positives).fit(X, y)
+
+
+# ---- samples of another size
+
+
+@pytest.mark.parametrize("module", [DenseNet, partial(ConvNet, has_channels=False)])
+def test_samples_with_another_number_of_columns_are_refused(rare, module):
+    X, y = torch.tensor(rare[0]).float(), torch.tensor(rare[1])
+    net = quick(module).fit(TensorDataset(X, y), y)
+    for wrong in (TensorDataset(X[:, :1], y), X[:, :1], X[:, :5]):
+        with pytest.raises(ValueError, match=r"made for 8 columns|shape \(8,\)"):
+            net.predict_proba(wrong)
+    split = predefined_split(TensorDataset(X[:, :1], y))
+    with pytest.raises(ValueError, match="made for 8 columns, got 1"):
+        quick(module, train_split=split).fit(rare[0], rare[1])
+
+
+def test_signals_with_another_number_of_channels_are_refused():
+    X, y = torch.randn(60, 3, 20), torch.arange(60) % 2
+    net = quick(ConvNet, max_epochs=1).fit(TensorDataset(X, y), y)
+    with pytest.raises(ValueError, match="made for 3 channels, got 1"):
+        net.predict_proba(TensorDataset(X[:, :1], y))
+
+
+def test_integers_of_a_dataset_are_numbers_where_no_ids_are_taken(rare):
+    X, y = np.round(10 * rare[0]).astype(np.int64), rare[1]
+    dataset = TensorDataset(torch.tensor(X), torch.tensor(y))
+    params = {"iterator_train__shuffle": False}
+    net = quick(**params).fit(dataset, y)
+    expected = quick(**params).fit(X, y)
+    assert_allclose(net.predict_proba(dataset), expected.predict_proba(X), rtol=1e-4)
 
 
 def test_prior_knows_what_a_weighted_sampler_draws(rare):
@@ -542,7 +722,7 @@ def test_a_sampler_of_one_class_is_refused(rare):
 
 
 def test_a_loader_that_shuffles_predictions_is_refused(rare):
-    with pytest.raises(ValueError, match="shuffles or drops rows"):
+    with pytest.raises(ValueError, match="another order than X has"):
         quick(iterator_valid=partial(DataLoader, shuffle=True)).fit(*rare).predict(
             rare[0]
         )

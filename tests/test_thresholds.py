@@ -598,7 +598,10 @@ def test_logit_interval_is_the_logit_of_the_interval():
         ({"y_score": [0.1, 2.0, 0.3]}, "pass scale='logit'"),
         ({"y_score": [0.1, np.nan, 0.3]}, "finite"),
         ({"y_score": [0.1, 0.3]}, "inconsistent numbers of samples"),
-        ({"y_score": [[0.1, 0.9]] * 3}, r"Pass one column, as predict_proba"),
+        (
+            {"y_score": [[0.1, 0.9]] * 3},
+            "Pass the column of the positive",
+        ),
         ({"y_score": [[0.1, 0.9, 0.2]] * 3}, "1d array"),
         ({"y_true": [1, 1, 1]}, "one class"),
         ({"y_true": [0, 1, 2]}, "Only binary"),

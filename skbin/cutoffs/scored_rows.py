@@ -36,8 +36,9 @@ def read_rows(
     stacklevel: int,
 ) -> tuple[ScoredRows, BinaryLabels]:
     """Check what the user gave, and turn it into rows; find their labels."""
-    score = _checked_scores(y_score, scale, stacklevel=stacklevel + 1)
     y_true = column_or_1d(y_true)
+    column = int(pos_label is None or pos_label not in np.unique(y_true)[:1].tolist())
+    score = _checked_scores(y_score, scale, column, stacklevel=stacklevel + 1)
     check_consistent_length(y_true, score)
     weight = np.ones(len(score))
     if sample_weight is not None:
@@ -45,6 +46,8 @@ def read_rows(
             sample_weight, score, dtype=np.float64, ensure_non_negative=True
         )
     labels = find_labels(y_true[weight > 0], pos_label)
+    # Rows of weight zero are as if they were not there, whatever their label.
+    y_true = np.where(weight > 0, y_true, labels.negative)
     y = labels.encode(y_true).astype(np.int64)
     costs = _costs_by_sample(cost_matrix, len(y))
     rows = ScoredRows(
@@ -59,11 +62,14 @@ def read_rows(
     return rows, labels
 
 
-def _checked_scores(y_score: Any, scale: str, *, stacklevel: int) -> NDArray[Any]:
+def _checked_scores(
+    y_score: Any, scale: str, column: int, *, stacklevel: int
+) -> NDArray[Any]:
     if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
         raise ValueError(
             "y_score must be 1d, the score of the positive class, but got an array of "
-            f"shape {np.shape(y_score)}. Pass one column, as predict_proba(X)[:, 1]."
+            f"shape {np.shape(y_score)}. Pass the column of the positive class, "
+            f"predict_proba(X)[:, {column}]."
         )
     score = column_or_1d(y_score).astype(np.float64)
     if not len(score):
@@ -82,7 +88,7 @@ def _checked_scores(y_score: Any, scale: str, *, stacklevel: int) -> NDArray[Any
         warnings.warn(
             f"y_score ({np.asarray(y_score).dtype.name}) holds nothing but 0 and 1, as "
             "predict gives labels, which leave no cutoff to choose. Pass "
-            "predict_proba(X)[:, 1].",
+            f"predict_proba(X)[:, {column}].",
             UserWarning,
             stacklevel=stacklevel,
         )

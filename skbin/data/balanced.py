@@ -23,7 +23,7 @@ class BalancedBatches(TensorBatches):
     dataset : TensorRows, or nested torch.utils.data.Subset of one
         The rows, with targets.
     batch_size : int
-        Rows for each batch.
+        Rows for each batch; -1 for all that are drawn.
     sampler : RandomOverSampler or RandomUnderSampler, default=None
         Draws the rows; its ``sampling_strategy`` is the ratio of positives to
         negatives. It is seeded anew for each epoch. None: ``RandomOverSampler()``,
@@ -69,6 +69,8 @@ class BalancedBatches(TensorBatches):
             )
         drawn = self._draw(random_state=0)
         self.n_samples = len(drawn)
+        if batch_size == -1:
+            self.batch_size = self.n_samples
         self.positive_share = self._share_of_positives(drawn)
 
     def _share_of_positives(self, drawn: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import to_numpy
 from torch.utils.data import Dataset, IterableDataset, Subset, get_worker_info
 
-from skbin.data.dicts import is_dict
+from skbin.data.dicts import as_array, is_dict
 from skbin.data.labels import CODES, BinaryLabels
 from skbin.data.offsets import can_be_far, learn_offset, numbers_of_some_rows
 from skbin.data.rows import resolve
@@ -153,11 +153,11 @@ def offset_of_dataset(estimator: Any, X: Any) -> Any:
 
 
 def _offset_of_part(X: Any, first: Any, name: str | None = None) -> Any:
-    array = np.asarray(first) if hasattr(first, "dtype") else None
-    if array is None or not can_be_far(array.dtype):
+    array = as_array(first)
+    if not isinstance(array, np.ndarray) or not can_be_far(array.dtype):
         return None
     rows = [sample_of(X, i) for i in numbers_of_some_rows(len(X), array.size)]
-    parts = [np.asarray(row if name is None else row[name]) for row in rows]
+    parts = [as_array(row if name is None else row[name]) for row in rows]
     if len({part.shape for part in parts}) > 1:
         return None
     return learn_offset(np.stack(parts))

@@ -363,7 +363,7 @@ def _admit_dataset(
         y = column_or_1d(as_array(y), warn=True)
         if not isinstance(X, IterableDataset) and hasattr(X, "__len__"):
             require_same_length(y, len(X))
-    if _len_or_none(X) == 0:
+    if len_or_none(X) == 0:
         raise ValueError(f"X is a {type(X).__name__} without samples.")
     labels = _labels(estimator, y, fitted, classes)
     _forget_columns(estimator, fitted)
@@ -373,7 +373,7 @@ def _admit_dataset(
     return Samples(encoded, labels, target, shape=_shape_of_first(X), offset=offset)
 
 
-def _len_or_none(X: Any) -> int | None:
+def len_or_none(X: Any) -> int | None:
     """Count the samples, where a Dataset knows how many there are."""
     try:
         return len(X)

@@ -81,10 +81,13 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
     classes = np.unique(y)
     if len(classes) < 2:
         found = "one class only" if len(classes) else "no labels"
+        both = [*classes.tolist(), "the other"][:2]
+        if both[0] in (0, 1):
+            both = [0, 1]
         raise ValueError(
-            f"Samples of two classes are needed, but y has {found} (after rows of "
-            f"weight zero are left out): {classes.tolist()}. To begin with one class, "
-            "name both: partial_fit(X, y, classes=[0, 1])."
+            f"Samples of two classes are needed, but y has {found}: "
+            f"{classes.tolist()} (rows of weight zero do not count). A training that "
+            f"begins with one class names both: partial_fit(X, y, classes={both})."
         )
     return BinaryLabels(classes, _positive_index(classes, pos_label))
 
@@ -135,7 +138,7 @@ def warn_if_positive_is_frequent(
         return
     warnings.warn(
         f"The positive class is {labels.positive!r}, the second label in alphabetical "
-        "order and the more frequent one. pos_weight, threshold and prior refer to "
+        "order and the more frequent one. Weights, probabilities and cutoffs refer to "
         f"it. If you look for {labels.negative!r}, pass "
         f"pos_label={labels.negative!r}; else pass pos_label={labels.positive!r} to "
         "silence this warning.",

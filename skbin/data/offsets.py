@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skbin.machine.callers import stacklevel_of_user
+
 # Steps of float32 in the spread of a column, below which neighbours fall together.
 _FEWEST_STEPS = 2**10
 _LARGEST_EXACT = 2**24  # whole numbers that float32 holds
@@ -59,6 +61,20 @@ def refuse_far_columns(X: Any) -> None:
         f"The columns {np.flatnonzero(offset).tolist()} of a sparse X hold numbers so "
         "far from zero that float32 does not tell them apart. Subtract a constant from "
         "them first, or pass X.toarray()."
+    )
+
+
+def warn_of_offset(offset: Any, what: str) -> None:
+    """Warn that weights alone say nothing of the numbers that they have learned."""
+    if offset is None:
+        return
+    warnings.warn(
+        f"Weights are {what} without the constants that fit has subtracted from "
+        "columns far from zero, such as times and ids: with other ones they predict "
+        "nonsense. Keep the whole estimator (skbin.save, pickle), or bring such "
+        "columns near zero yourself, in the same way each time.",
+        UserWarning,
+        stacklevel=stacklevel_of_user(),
     )
 
 

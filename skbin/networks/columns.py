@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.layers import require_sizes
+from skbin.networks.layers import require_sizes, require_width
 
 _LIMIT = 3.0  # spreads
 _FARTHEST = 1e18  # spreads, of which the square is still a float32
@@ -47,6 +47,7 @@ class ColumnScale(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Scale rows, (n, n_features) -> (n, n_features)."""
+        require_width(X, len(self.center), "columns")
         scaled = (X - self.center) * self.factor
         scaled = scaled.clamp(-_FARTHEST, _FARTHEST)
         return scaled / torch.sqrt(1 + (scaled / self.limit) ** 2)
@@ -81,6 +82,7 @@ class ChannelScale(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Scale signals, (n, n_channels, length) -> (n, n_channels, length)."""
+        require_width(X, len(self.mean), "channels")
         return (X - self.mean) * self.factor
 
 
@@ -142,6 +144,7 @@ class PiecewiseLinearEmbedding(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed rows, (n, n_features) -> (n, n_features * embedding_dim)."""
+        require_width(X, len(self.start), "columns")
         beyond = X.unsqueeze(2) - self.start
         filled = (beyond / self.width.clamp(min=torch.finfo(X.dtype).tiny)).clamp(0, 1)
         bent = torch.einsum("nfb,fbd->nfd", filled, self.bends)

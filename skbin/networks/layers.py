@@ -16,6 +16,12 @@ def require_sizes(*, at_least: int = 1, **sizes: Any) -> None:
             check_scalar(size, name, Integral, min_val=at_least)
 
 
+def require_width(X: torch.Tensor, width: int, what: str) -> None:
+    """Raise unless samples have the size of the network: one column would broadcast."""
+    if X.shape[1] != width:
+        raise ValueError(f"The network was made for {width} {what}, got {X.shape[1]}.")
+
+
 def require_fractions(**fractions: Any) -> None:
     """Raise unless each parameter is a number in [0, 1]."""
     for name, fraction in fractions.items():

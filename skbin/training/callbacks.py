@@ -11,9 +11,7 @@ import numpy as np
 from sklearn.callback import CallbackContext
 from sklearn.metrics import average_precision_score, check_scoring
 from skorch.callbacks import (
-    BatchScoring,
     Callback,
-    EarlyStopping,
     EpochScoring,
     LRScheduler,
     PassthroughScoring,
@@ -23,9 +21,6 @@ from skorch.utils import to_numpy
 from tqdm.auto import tqdm
 
 from skbin.data.rows import weights_of
-
-_BY_RANK = ("average_precision", "roc_auc")
-_OF_ANY_CUTOFF = ("train_loss", "valid_loss", "valid_average_precision")
 
 
 class CosineDecay(Callback):
@@ -133,50 +128,6 @@ def _takes_weights(scorer: Any) -> bool:
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
-def decisions_steer_training(net: Any) -> bool:
-    """Whether what callbacks do may depend on `threshold` or `prior`."""
-    params = net.get_params_for("callbacks")
-    callbacks = [callback for _, callback in net._uniquely_named_callbacks()]
-    monitors = [value for name, value in params.items() if name.endswith("__monitor")]
-    return any(map(_looks_at_decisions, (*callbacks, *params.values()))) or any(
-        map(_is_of_decisions, monitors)
-    )
-
-
-def _looks_at_decisions(callback: Any) -> bool:
-    if isinstance(callback, (EpochLoss, WeightedScoring)):
-        return False  # what stops by one of these has it as its monitor
-    if isinstance(callback, (EpochScoring, BatchScoring)):
-        return callback.scoring not in _BY_RANK
-    return _is_of_decisions(getattr(callback, "monitor", None))
-
-
-def _is_of_decisions(monitor: Any) -> bool:
-    if not isinstance(monitor, str):
-        return monitor is not None
-    return monitor.removesuffix("_best") not in _OF_ANY_CUTOFF
-
-
-def refuse_absent_monitors(callbacks: list[Any], *, has_valid: bool) -> None:
-    """Refuse to stop early by a score of rows that nobody has held out."""
-    names = {name for name, _ in callbacks} | {
-        getattr(callback, "name", None)
-        for _, callback in callbacks
-        if not isinstance(callback, (EpochLoss, WeightedScoring))
-    }
-    for name, callback in callbacks:
-        if has_valid or not isinstance(callback, EarlyStopping):
-            continue
-        monitor = callback.monitor
-        of_valid = isinstance(monitor, str) and monitor.startswith("valid_")
-        if of_valid and monitor not in names - _DEFAULT_NAMES:
-            raise ValueError(
-                f"The callback {name} watches {monitor!r}, but no rows are held out. "
-                "Add train_split=ValidSplit(5, stratified=True) (from skorch.dataset), "
-                "or watch 'train_loss'."
-            )
-
-
 def refuse_unknown_callbacks(params: Iterable[str], callbacks: Iterable[Any]) -> None:
     """Refuse parameters of callbacks that are not there."""
     given = {name.partition("__")[0] for name in params}
@@ -186,9 +137,6 @@ def refuse_unknown_callbacks(params: Iterable[str], callbacks: Iterable[Any]) ->
             f"There are no callbacks named {sorted(given - known)}, but "
             f"{sorted(known)}. Name one of them: callbacks__print_log__floatfmt."
         )
-
-
-_DEFAULT_NAMES = {"valid_loss", "valid_acc", "valid_average_precision"}
 
 
 class EpochProgress(Callback):

@@ -12,26 +12,28 @@ from skorch import NeuralNet
 from torch.utils.data import (
     Dataset,
     IterableDataset,
+    Subset,
 )
 
 from skbin.data.datasets import encoded_part
 from skbin.data.dicts import is_dict
 from skbin.data.fitted import FittedData
-from skbin.data.intake import Samples, admit, count_classes
+from skbin.data.intake import Samples, admit, count_classes, len_or_none
+from skbin.data.offsets import warn_of_offset
 from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
 from skbin.data.seen import SeenRows
 from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
-from skbin.training.callbacks import decisions_steer_training
 from skbin.training.loss import (
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
 )
 from skbin.training.module import require_takes
+from skbin.training.monitors import decisions_steer_training
 from skbin.training.run import CHECKPOINTING, Run, inside_training
-from skbin.training.sampling import drawn_by, warn_if_weighed_twice
+from skbin.training.sampling import Drawn, drawn_by, warn_if_weighed_twice
 
 _NO_PART_IN_TRAINING = ("verbose", "memory", "pos_label")
 
@@ -51,6 +53,8 @@ def run_training(
         try:
             if fitted is None:
                 net._data = describe(samples)
+                if not run.is_fresh:
+                    warn_of_offset(samples.offset, "used")
             if run.is_fresh:
                 net.initialized_ = False
                 net.initialize()
@@ -199,10 +203,15 @@ def settle(
     pos_weight = data.pos_weight
     batches = net.get_iterator(net._run.train, training=True)
     drawn = drawn_by(batches, net._run.train, totals)
+    if np.isnan(drawn.share) and abs(data.batch_prior - data.train_prior) > 0:
+        # What was drawn before is in the network still.
+        drawn = Drawn(np.nan, drawn.hidden_by or "a Dataset without y")
     # A warm start settles it anew, partial_fit in its first call.
     if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
         warn_if_weighed_twice(net.pos_weight, drawn, totals)
+    elif not isinstance(net.pos_weight, str):
+        pos_weight = _pos_weight(net, data, totals)
     if is_first and samples.target is not None:
         stacklevel = stacklevel_of_user() + 1
         warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
@@ -217,33 +226,47 @@ def settle(
         pos_weight=pos_weight,
         batch_prior=drawn.share,
         prior_hidden_by=drawn.hidden_by,
-        seen_rows=_seen_rows(net._run.train, data),
+        seen_rows=_seen_rows(net._run.train, samples, data),
     )
 
 
-def _seen_rows(train: Any, data: FittedData) -> Any:
+def _seen_rows(train: Any, samples: Samples, data: FittedData) -> Any:
     """Leave out the rows that are held out."""
     root, index = resolve(train)
-    is_table = isinstance(root, TensorRows) and isinstance(root.X, torch.Tensor)
-    if data.seen_rows is None or index is None or not is_table:
+    is_array = isinstance(root, TensorRows) and isinstance(samples.X, np.ndarray)
+    if data.seen_rows is None or index is None or not is_array:
         return data.seen_rows
-    return SeenRows(root.X[torch.from_numpy(index)].cpu().numpy())
+    return SeenRows(samples.X[index])
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
     target = targets_of(train)
     if target is None and samples.target is not None:
-        _, index = resolve(train)  # of a dataset of the user's own class
+        _, index = resolve(_rows_inside(train))  # of a dataset of the user's own class
         target = samples.target if index is None else samples.target[index]
+        if len_or_none(train) not in (None, len(target)):
+            target = None
     if target is None:
         return np.full(2, np.nan)
     return count_classes(target, weights_of(train)) * samples.total_weight
 
 
+def _rows_inside(dataset: Any) -> Any:
+    """Look for the rows in a Dataset that wraps them, one for one, as to augment."""
+    parts = list(vars(dataset).values()) if isinstance(dataset, Dataset) else []
+    if isinstance(dataset, Subset):
+        return dataset
+    for part in parts:
+        is_whole = isinstance(part, Dataset) and len_or_none(part) is not None
+        if is_whole and len_or_none(part) == len_or_none(dataset):
+            return _rows_inside(part)
+    return dataset
+
+
 def _require_both_classes(totals: NDArray[np.float64], samples: Samples) -> None:
     """Refuse a split that leaves one class for training."""
     of_all = samples.class_totals()
-    if not (of_all > 0).all() or (totals > 0).all():
+    if not (of_all > 0).all() or (totals > 0).all() or np.isnan(totals).any():
         return
     which = samples.labels.positive if totals[1] == 0 else samples.labels.negative
     raise ValueError(

@@ -27,6 +27,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "batch_size"}
     iterator, kwargs = _opened(iterator, kwargs)
     if training:
+        _refuse_misplaced_options(iterator, kwargs)
         _refuse_row_numbers(kwargs, dataset)
     else:
         refuse_other_order(iterator, kwargs)
@@ -37,7 +38,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         kwargs["batch_size"] = net.batch_size
         if not training and in_memory and iterator is iterate_batches:
             kwargs["batch_size"] = _evaluation_batch_size(net, dataset)
-    if kwargs.get("batch_size") == -1:
+    if kwargs.get("batch_size") == -1 and not _is_balanced(iterator):
         kwargs["batch_size"] = len(dataset)
     if iterator not in (iterate_batches, DataLoader):
         _refuse_lost_weights(iterator, dataset, prefix)
@@ -65,6 +66,20 @@ def _opened(iterator: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]
     while isinstance(iterator, partial) and not iterator.args:
         iterator, kwargs = iterator.func, {**iterator.keywords, **kwargs}
     return iterator, kwargs
+
+
+def _refuse_misplaced_options(iterator: Any, kwargs: dict[str, Any]) -> None:
+    if hasattr(kwargs.get("sampler"), "fit_resample") and not _is_balanced(iterator):
+        raise ValueError(
+            f"iterator_train__sampler={kwargs['sampler']!r} is imbalanced-learn's. Set "
+            "iterator_train=BalancedBatches beside it."
+        )
+    others = kwargs.keys() - {"batch_size", "sampler"}
+    if others and _is_balanced(iterator):
+        raise ValueError(
+            f"BalancedBatches draws rows in random order and takes batch_size and "
+            f"sampler alone, got {', '.join(sorted(others))}. Leave it out."
+        )
 
 
 def _refuse_other_rows(batches: Any) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import inspect
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from skbin.training.callbacks import (
     EpochTable,
     EpochTasks,
     WeightedScoring,
-    refuse_absent_monitors,
     refuse_unknown_callbacks,
 )
 from skbin.training.iterators import make_iterator
@@ -37,7 +35,13 @@ from skbin.training.loss import (
     refuse_unusable_criterion,
     weighted_loss,
 )
-from skbin.training.module import make_module, tell_what_was_given, uncompiled
+from skbin.training.module import (
+    make_module,
+    takes_is_whole,
+    tell_what_was_given,
+    uncompiled,
+)
+from skbin.training.monitors import refuse_absent_monitors
 from skbin.training.output import (
     as_float32,
     cut_rows,
@@ -298,7 +302,7 @@ class LogitNet(ParameterNet):
                 weight = self._weight_of(batch)
                 step = step_fn(batch, **self._says_whole(batch), **fit_params)
                 if self._run is not None:
-                    self._run.end_step(owner=type(self).__name__)
+                    self._run.end_step(type(self).__name__, self._pos_weight_of_rows())
                 batch, step["y_pred"] = as_given(batch, tensors_of(step["y_pred"]))
                 loss = step["loss"].detach()
                 row = batches[-1]
@@ -317,7 +321,10 @@ class LogitNet(ParameterNet):
         weight = self._weight_of(batch)
         if weight is not None:
             self.history.record_batch(f"{prefix}_batch_weight", float(weight.sum()))
-        return step_fn(batch, **self._says_whole(batch), **fit_params)
+        step = step_fn(batch, **self._says_whole(batch), **fit_params)
+        if self._run is not None:
+            self._run.end_step(type(self).__name__, self._pos_weight_of_rows())
+        return step
 
     def _weight_of(self, batch: Any) -> torch.Tensor | None:
         weight = getattr(batch, "sample_weight", None)
@@ -328,7 +335,7 @@ class LogitNet(ParameterNet):
     def _says_whole(self, batch: Any) -> dict[str, bool]:
         """Spare a network the look for missing values that it has been told of."""
         module_type: Any = type(self._bare_module())
-        takes_it = _takes_is_whole(module_type)
+        takes_it = takes_is_whole(module_type)
         is_whole = takes_it and getattr(batch, "is_whole", False)
         return {"is_whole": True} if is_whole else {}
 
@@ -362,7 +369,8 @@ class LogitNet(ParameterNet):
         """Compute one output for each sample of a batch, a logit for most losses."""
         # NeuralNetBinaryClassifier would refuse two outputs.
         try:
-            output = NeuralNet.infer(self, as_float32(x), **fit_params)
+            x = as_float32(x, self._bare_module())
+            output = NeuralNet.infer(self, x, **fit_params)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
             tell_what_was_given(error, x, fit_params)
             raise
@@ -395,7 +403,7 @@ class LogitNet(ParameterNet):
         y_true = y_true.float().reshape(output.shape)
         weight = None if self._run is None else self._run.batch_weight
         if self._run is not None:
-            self._run.weight_was_used = True
+            self._run.loss_was_ours = True
         pos_weight = self._pos_weight_of_rows()
         if weight is None and pos_weight == 1:
             loss = self.criterion_(output, y_true)
@@ -411,8 +419,10 @@ class LogitNet(ParameterNet):
 
     def _pos_weight_of_rows(self) -> float:
         """Give the weight of positives where the loss itself does not know it."""
-        known = getattr(self._bare_criterion(), "pos_weight", None) is not None
-        return 1.0 if known or self._data is None else self._data.pos_weight
+        if self._data is None or self._data.pos_weight == 1:
+            return 1.0
+        known = applies_pos_weight(self._bare_criterion())
+        return 1.0 if known else self._data.pos_weight
 
     def evaluation_step(self, batch, training=False):
         """Compute the outputs of a batch for prediction; see skorch."""
@@ -443,8 +453,3 @@ def _listens(callback: Any, method_name: str) -> bool:
     method = getattr(callback, method_name, None)
     inherited = getattr(Callback, method_name, None)
     return method is not None and getattr(method, "__func__", method) is not inherited
-
-
-@functools.cache
-def _takes_is_whole(module_type: Any) -> bool:
-    return "is_whole" in inspect.signature(module_type.forward).parameters

@@ -24,10 +24,10 @@ def refuse_unusable_criterion(
     if issubclass(kind, _OF_TWO_OUTPUTS):
         raise ValueError(
             f"criterion={kind.__name__} wants a score for each of two classes, but "
-            "here a network has one logit. Leave the criterion at BCEWithLogitsLoss, "
-            "which is the same loss: of two outputs, logits or log-softmax, it takes "
-            "the difference. fold_softmax_head makes one output of two; class weights "
-            "[w0, w1] are pos_weight=w1 / w0."
+            "networks are trained by one logit here. Leave the criterion at "
+            "BCEWithLogitsLoss, which is the same loss: of two outputs, logits or "
+            "log-softmax, it takes the difference. fold_softmax_head makes one output "
+            "of two; class weights [w0, w1] are pos_weight=w1 / w0."
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
     # Somebody's own loss may call anything its weight.
@@ -63,11 +63,28 @@ def _refuse_unknown_link(kind: type) -> None:
 def applies_pos_weight(criterion: nn.Module) -> bool:
     """Whether a loss has `pos_weight` and computes with it.
 
-    A subclass with a forward of its own may ignore it; its rows are weighed instead.
+    One with a forward of its own is tried; if it ignores it, rows are weighed instead.
     """
     if getattr(criterion, "weighs_positives", False):
         return True
-    return getattr(type(criterion), "forward", None) is nn.BCEWithLogitsLoss.forward
+    if getattr(type(criterion), "forward", None) is nn.BCEWithLogitsLoss.forward:
+        return True
+    return hasattr(criterion, "pos_weight") and _loss_changes_with_pos_weight(criterion)
+
+
+def _loss_changes_with_pos_weight(criterion: nn.Module) -> bool:
+    before = criterion.pos_weight
+    output, target = torch.tensor([0.5, 0.5]), torch.tensor([0.0, 1.0])
+    losses = []
+    try:
+        for pos_weight in (1.0, 2.0):
+            criterion.pos_weight = torch.tensor(pos_weight)
+            losses.append(criterion(output, target).sum().item())
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return before is not None  # it cannot be tried: whoever set it relies on it
+    finally:
+        criterion.pos_weight = before
+    return losses[0] != losses[1]
 
 
 def pos_weight_in(criterion: nn.Module) -> Any:
@@ -158,7 +175,9 @@ def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
     return f"{explanation}: pass that number."
 
 
-def pos_weight_of_class_weight(class_weight: Any, pos_weight: Any = None) -> Any:
+def pos_weight_of_class_weight(
+    class_weight: Any, pos_weight: Any = None, pos_label: Any = None
+) -> Any:
     """Read scikit-learn's `class_weight` as a wish for `pos_weight`.
 
     Examples
@@ -182,7 +201,12 @@ pos_weight=9.
     ):
         return pos_weight if class_weight is None else class_weight
     if isinstance(class_weight, Mapping) and len(class_weight) == 2:
-        fix = _ratio_hint(class_weight, *sorted(class_weight, key=str))
+        labels = sorted(class_weight, key=lambda one: (one == pos_label, str(one)))
+        fix = _ratio_hint(class_weight, *labels)
+    elif isinstance(class_weight, Mapping) and [*class_weight] == [pos_label]:
+        fix = _ratio_hint(
+            [1, class_weight[pos_label]], 0, 1
+        )  # others have the weight 1
     elif isinstance(class_weight, str):
         fix = " Use pos_weight='balanced'."
     else:

@@ -1,6 +1,7 @@
 """A module made for the data: its input sizes, and what it says that it takes."""
 
 import copy
+import functools
 import inspect
 from typing import Any
 
@@ -81,6 +82,12 @@ def input_sizes(
         **{name: known[name] for name in wanted},
         **_whether_channels(module, shape, given),
     }
+
+
+@functools.cache
+def takes_is_whole(module_type: Any) -> bool:
+    """Whether a module wants to be told that no value is missing."""
+    return "is_whole" in inspect.signature(module_type.forward).parameters
 
 
 def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> None:

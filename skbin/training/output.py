@@ -67,12 +67,15 @@ def first_output(output: Any) -> torch.Tensor:
     )
 
 
-def as_float32(x: Any) -> Any:
-    """Cast floats of other widths, which a user's own iterator may give."""
+def as_float32(x: Any, module: nn.Module) -> Any:
+    """Cast what a Dataset or a user's own iterator may give; ids stay integers."""
     if isinstance(x, Mapping):
-        return {name: as_float32(part) for name, part in x.items()}
-    is_float = isinstance(x, torch.Tensor) and x.is_floating_point()
-    return x.float() if is_float and x.dtype != torch.float32 else x
+        return {name: as_float32(part, module) for name, part in x.items()}
+    if not isinstance(x, torch.Tensor) or x.dtype in (torch.float32, torch.bool):
+        return x
+    if x.is_complex() or not (x.is_floating_point() or not takes_token_ids(module)):
+        return x
+    return x.float()
 
 
 def positive_logit(output: torch.Tensor) -> torch.Tensor:
@@ -119,15 +122,17 @@ def refuse_squashed(output: torch.Tensor) -> None:
     if squashing in _LIMITS.values():
         raise ValueError(
             f"The module ends in {squashing}, but a logit may be any number: with "
-            "limited ones probabilities would never come near 0 or 1. Remove the "
+            "limited ones some probabilities can never be given. Remove the "
             f"{squashing} and return the output of the last Linear layer."
         )
+    keep = ""
+    if squashing == "Sigmoid":
+        keep = "; or keep it and pass criterion=torch.nn.BCELoss, without pos_weight"
     raise ValueError(
         f"The module ends in {squashing}, but BCEWithLogitsLoss and predict_proba "
         "apply the sigmoid themselves: the output would be squashed twice, gradients "
         "would vanish and probabilities would never come near 0 or 1. Remove the "
-        f"{squashing} and return the output of the last Linear layer; or keep a "
-        "Sigmoid and pass criterion=torch.nn.BCELoss (which has no pos_weight)."
+        f"{squashing} and return the output of the last Linear layer{keep}."
     )
 
 

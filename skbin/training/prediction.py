@@ -18,6 +18,7 @@ from skbin.data.dicts import is_dict
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit_for_prediction
 from skbin.data.labels import CODES, BinaryLabels
+from skbin.data.offsets import warn_of_offset
 from skbin.data.rows import TensorRows, is_in_memory
 from skbin.data.seen import warn_if_trained_on
 from skbin.machine.devices import give_memory_back
@@ -142,6 +143,20 @@ class PredictingNet(LogitNet):
         if self.initialized_:
             require_takes(self._bare_module(), samples, self._fitted_shape())
         return self._dataset_of(samples, y)
+
+    # ---- weights alone
+
+    def save_params(self, *args, **kwargs):
+        """Save weights; see skorch. What `fit` subtracts from columns is not saved."""
+        super().save_params(*args, **kwargs)
+        if self._run is None and self._data is not None:
+            warn_of_offset(self._data.offset, "saved")
+
+    def load_params(self, *args, **kwargs):
+        """Load weights; see skorch."""
+        super().load_params(*args, **kwargs)
+        if self._run is not None and self._data is not None and not self.history:
+            warn_of_offset(self._data.offset, "loaded")
 
     # ---- prediction
 

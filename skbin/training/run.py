@@ -25,17 +25,21 @@ class Run:
     train: Any = None
     valid: Any = None
     batch_weight: Any = None  # of the rows in the batch of this step
-    weight_was_used: bool = False
+    loss_was_ours: bool = False
     random_state_between: Any = None  # of a training that goes on
     was_interrupted: bool = False
     listeners: dict[str, list[Any]] = field(default_factory=dict)
 
-    def end_step(self, owner: str) -> None:
+    def end_step(self, owner: str, pos_weight: float) -> None:
         """Forget the weights of a batch; a `get_loss` must have used them."""
-        if self.batch_weight is not None and not self.weight_was_used:
+        ignored = []
+        if not self.loss_was_ours:
+            ignored += ["sample_weight"] if self.batch_weight is not None else []
+            ignored += ["pos_weight"] if pos_weight != 1 else []
+        if ignored:
             raise ValueError(
-                f"{owner}.get_loss takes no account of sample_weight. Let it call "
-                "super().get_loss(...), or leave the weights out."
+                f"{owner}.get_loss takes no account of {' and '.join(ignored)}. Let it "
+                "call super().get_loss(...), or leave the weights out."
             )
         self.batch_weight = None
 

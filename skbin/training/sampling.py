@@ -63,6 +63,11 @@ def drawn_by(batches: Any, train: Any, totals: NDArray[np.float64]) -> Drawn:
 def _times_drawn(sampler: Any, n_rows: int) -> NDArray[Any] | None:
     """How often each row is drawn, up to a factor; None where that is not known."""
     if isinstance(sampler, SubsetRandomSampler):
+        if len(sampler.indices) and max(sampler.indices) >= n_rows:
+            raise ValueError(
+                f"The SubsetRandomSampler names row {max(sampler.indices)}, but there "
+                f"are {n_rows} rows to draw from, numbered from 0."
+            )
         return np.bincount(sampler.indices, minlength=n_rows)
     if not isinstance(sampler, WeightedRandomSampler):
         return None

@@ -26,6 +26,7 @@ _OF_THE_CALL = {
     "feature_names_in_",
     "n_features_in_",
 }
+_OF_TORCH = frozenset(vars(nn.Module()))
 
 
 def what_training_sets(net: Any) -> dict[str, Any]:
@@ -112,6 +113,12 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
     """
     attributes = _attributes_of(net)
     states = _states_of(net) if continues else []
+    beside = [
+        (layer, _beside_parameters(layer))
+        for part, _ in states
+        if isinstance(part, nn.Module)
+        for layer in part.modules()
+    ]
     trainable = [
         (weights, weights.requires_grad)
         for part, _ in states
@@ -133,6 +140,10 @@ def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
         _put_back(net, attributes)
         for part, state in states:
             part.load_state_dict(state)
+        for layer, (attributes_of_layer, buffers) in beside:
+            _put_back(layer, attributes_of_layer, keep=_OF_TORCH)
+            for buffer, content in buffers:
+                buffer.copy_(content)
         for weights, requires_grad in trainable:
             weights.requires_grad_(requires_grad)
         if net.history_ is not None:
@@ -154,6 +165,14 @@ def _states_of(net: Any) -> list[tuple[Any, Any]]:
     ]
 
 
+def _beside_parameters(layer: nn.Module) -> tuple[dict[str, Any], list[Any]]:
+    """Copy what a layer holds that its state_dict leaves out."""
+    attributes = {k: v for k, v in _attributes_of(layer).items() if k not in _OF_TORCH}
+    names = layer._non_persistent_buffers_set
+    buffers = [layer._buffers[name] for name in names]
+    return attributes, [(b, b.clone()) for b in buffers if b is not None]
+
+
 def _attributes_of(owner: Any) -> dict[str, tuple[Any, Any]]:
     """Each attribute, and a copy of what may be written to in place."""
     return {
@@ -162,8 +181,13 @@ def _attributes_of(owner: Any) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _put_back(owner: Any, attributes: dict[str, tuple[Any, Any]]) -> None:
-    vars(owner).clear()
+def _put_back(
+    owner: Any,
+    attributes: dict[str, tuple[Any, Any]],
+    keep: frozenset[str] = frozenset(),
+) -> None:
+    for name in vars(owner).keys() - keep:
+        del vars(owner)[name]
     for name, (value, content) in attributes.items():
         if isinstance(content, list) and content is not value:
             value[:] = content
