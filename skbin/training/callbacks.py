@@ -68,6 +68,7 @@ class CosineDecay(Callback):
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Put the learning rate back."""
         self._scale(net, 1.0)
+        self._optimizer = None  # files and pickles of the net need not hold it twice
 
     def _scale(self, net: Any, factor: float) -> None:
         if self._is_replaced or net.optimizer_ is not self._optimizer:

@@ -39,7 +39,7 @@ def refuse_absent_monitors(
     callbacks: list[tuple[str, Any]], *, has_valid: bool
 ) -> None:
     """Refuse to watch a score that no callback records, or of rows never held out."""
-    recorded = {"train_loss", "dur"}
+    recorded = {"epoch", "dur", "train_loss", "train_batch_count"}
     for name, callback in callbacks:
         is_ours = isinstance(callback, (EpochLoss, WeightedScoring))
         if isinstance(callback, _SCORINGS) and (has_valid or not is_ours):

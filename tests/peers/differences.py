@@ -33,6 +33,12 @@ DIFFERENT = {
         f"{NET}::test_reinitializing_module_optimizer_message[kwargs3-expected3]",
         f"{NET}::test_set_params_on_custom_criterion_with_default_criterion_params_msg",
     ],
+    "A score that nothing records is refused before training, in other words": [
+        "test_skorch_callbacks_training.py::TestCheckpoint::"
+        "test_default_without_validation_raises_meaningful_error",
+        "test_skorch_callbacks_lr_scheduler.py::TestReduceLROnPlateau::"
+        "test_reduce_lr_raise_error_when_key_does_not_exist",
+    ],
     "A module that ends in a softmax is refused": [
         f"{NET}::test_with_initialized_sequential",
         "test_skorch_helper.py::TestDataFrameTransformer::"
