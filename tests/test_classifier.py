@@ -690,7 +690,7 @@ class CountsReads(TorchDispatchMode):
 @pytest.mark.parametrize("module", [DenseNet, ConvNet])
 @pytest.mark.parametrize("shape", [(-1, 8), (-1, 2, 4)])
 def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape, monkeypatch):
-    monkeypatch.setattr("skbin.training.loop._can_be_read_at_once", lambda loss: False)
+    monkeypatch.setattr("skbin.training.loop.can_be_read_at_once", lambda loss: False)
     X, y = rare
     n_reads = []
     for batch_size in [16, 128]:

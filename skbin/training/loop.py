@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.special import logit
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
 from skorch.utils import TeeGenerator, to_tensor
@@ -56,7 +56,13 @@ from skbin.training.output import (
 )
 from skbin.training.parameters import ParameterNet
 from skbin.training.run import CHECKPOINTING, Run
-from skbin.training.speed import can_be_fused, needs_no_closure, read_losses
+from skbin.training.speed import (
+    can_be_fused,
+    can_be_read_at_once,
+    listens,
+    needs_no_closure,
+    read_losses,
+)
 from skbin.training.state import LeaveCheckpoints, resume
 
 
@@ -223,7 +229,7 @@ class LogitNet(ParameterNet):
             run.listeners[method_name] = [
                 callback
                 for _, callback in self.callbacks_
-                if _listens(callback, method_name)
+                if listens(callback, method_name)
             ]
         for callback in run.listeners[method_name]:
             try:
@@ -306,7 +312,7 @@ class LogitNet(ParameterNet):
                 batch, step["y_pred"] = as_given(batch, tensors_of(step["y_pred"]))
                 loss = step["loss"].detach()
                 row = batches[-1]
-                read = _can_be_read_at_once(loss)
+                read = can_be_read_at_once(loss)
                 row[f"{prefix}_loss"] = loss.item() if read else loss
                 row[f"{prefix}_batch_size"] = n_rows_of(batch[0])
                 if weight is not None:
@@ -442,14 +448,3 @@ class LogitNet(ParameterNet):
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch."""
         return make_iterator(self, dataset, training=training)
-
-
-def _can_be_read_at_once(loss: torch.Tensor) -> bool:
-    return loss.is_cpu
-
-
-def _listens(callback: Any, method_name: str) -> bool:
-    """Whether a callback has a method of its own, of its class or set on it."""
-    method = getattr(callback, method_name, None)
-    inherited = getattr(Callback, method_name, None)
-    return method is not None and getattr(method, "__func__", method) is not inherited

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from skorch.callbacks import Callback
 
 # Others have no such kernel, or, as SGD, take sparse gradients that it cannot.
 _FUSED = (torch.optim.Adam, torch.optim.AdamW)
@@ -48,6 +49,11 @@ def needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:
     return of_torch and not isinstance(optimizer, torch.optim.LBFGS)
 
 
+def can_be_read_at_once(loss: torch.Tensor) -> bool:
+    """Whether Python need not wait for a loss; it would for one on a GPU."""
+    return loss.is_cpu
+
+
 def read_losses(batches: list[dict[str, Any]], name: str) -> None:
     """Turn the losses of an epoch from tensors into numbers, all at once."""
     batches = [batch for batch in batches if isinstance(batch.get(name), torch.Tensor)]
@@ -56,3 +62,10 @@ def read_losses(batches: list[dict[str, Any]], name: str) -> None:
     losses = torch.stack([batch[name] for batch in batches]).flatten().tolist()
     for batch, loss in zip(batches, losses, strict=True):
         batch[name] = loss
+
+
+def listens(callback: Any, method_name: str) -> bool:
+    """Whether a callback has a method of its own, of its class or set on it."""
+    method = getattr(callback, method_name, None)
+    inherited = getattr(Callback, method_name, None)
+    return method is not None and getattr(method, "__func__", method) is not inherited
