@@ -455,3 +455,30 @@ def test_samples_of_other_sizes_than_in_fit_are_refused(rare, module, shape):
         ),
     ):
         net.predict(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "pos_label", "ratio"),
+    [
+        ({"ok": 1, "fraud": 30}, "fraud", "30"),
+        ({0: 30, 1: 1}, 0, "30"),
+        ({0: 1, 1: 9}, None, "9"),
+        ({"fraud": 30}, "fraud", "30"),
+    ],
+)
+def test_the_ratio_of_class_weights_is_that_of_the_positive_label(
+    class_weight, pos_label, ratio
+):
+    with pytest.raises(ValueError, match=f"use pos_weight={ratio}\\."):
+        BinaryNetClassifier(class_weight=class_weight, pos_label=pos_label)
+    net = BinaryNetClassifier(pos_label=pos_label)
+    with pytest.raises(ValueError, match=f"use pos_weight={ratio}\\."):
+        net.set_params(class_weight=class_weight)
+
+
+@pytest.mark.parametrize(
+    ("label", "both"), [("ok", "['ok', 'the other']"), (1, "[0, 1]")]
+)
+def test_a_beginning_with_one_class_is_told_how_to_name_both(rare, label, both):
+    with pytest.raises(ValueError, match=re.escape(f"classes={both})")):
+        BinaryNetClassifier().partial_fit(rare[0], [label] * 300)

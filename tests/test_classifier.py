@@ -367,10 +367,10 @@ def test_another_seed_gives_other_weights(rare):
 
 def test_global_generators_are_left_alone(rare):
     torch.manual_seed(3)
-    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002  the global one
     quick(train_split=ValidSplit(0.2, stratified=True)).fit(*rare)
     assert torch.equal(torch.get_rng_state(), state)
-    assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002  the global one
 
 
 def test_without_a_seed_torchs_generator_is_used(rare):

@@ -375,19 +375,6 @@ def test_the_share_of_balanced_batches_is_that_of_the_mean_weight(rare):
 # ---- what a split makes of a Dataset
 
 
-class Augmented(Dataset):
-    """Augments the samples of another Dataset."""
-
-    def __init__(self, dataset):
-        self.dataset = dataset
-
-    def __len__(self):
-        return len(self.dataset)
-
-    def __getitem__(self, i):
-        return self.dataset[i]
-
-
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_parts_of_the_users_own_dataset_are_encoded_and_counted(rare, encoding):
     X, y = rare[0].astype(np.float32), rare[1]
@@ -409,7 +396,7 @@ def test_the_rows_inside_a_wrapped_part_are_counted(rare):
     X, y = rare
 
     def split(dataset, y=None):
-        return Augmented(Subset(dataset, range(200))), Subset(dataset, range(200, 300))
+        return Wrapped(Subset(dataset, range(200))), Subset(dataset, range(200, 300))
 
     net = quick(train_split=split, pos_weight="balanced").fit(X, y)
     assert net.train_prior_ == pytest.approx(y[:200].mean())
@@ -417,7 +404,7 @@ def test_the_rows_inside_a_wrapped_part_are_counted(rare):
 
     def without_positives(dataset, y=None):
         rest = np.setdiff1d(np.arange(300), negatives)
-        return Augmented(Subset(dataset, negatives)), Subset(dataset, rest)
+        return Wrapped(Subset(dataset, negatives)), Subset(dataset, rest)
 
     with pytest.raises(ValueError, match="train_split holds out all samples"):
         quick(train_split=without_positives).fit(X, y)

@@ -22,7 +22,7 @@ from imblearn.under_sampling import RandomUnderSampler
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_classification
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  it registers the search
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,

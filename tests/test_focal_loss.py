@@ -99,7 +99,7 @@ def test_gradients_are_those_of_the_loss():
     y = (torch.arange(13) % 2).double()
     for gamma in (0.0, 0.5, 2.0):
         criterion = FocalLoss(gamma, pos_weight=4.0)
-        assert torch.autograd.gradcheck(lambda z: criterion(z, y), z)  # noqa: B023
+        assert torch.autograd.gradcheck(lambda z: criterion(z, y), z)  # noqa: B023  called at once
 
 
 def test_the_weight_of_positives_moves_is_copied_and_is_saved_with_the_loss():

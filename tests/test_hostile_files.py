@@ -45,7 +45,7 @@ def rewritten(path, change, text=None, more_tensors=()):
     """Write the file again, with another description and a digest that fits."""
     with safetensors.safe_open(path, framework="pt") as file:
         described = json.loads(file.metadata()["skbin"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dict
     tensors.update(more_tensors)
     change(described)
     text = json.dumps(described) if text is None else text

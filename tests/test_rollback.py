@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import ValidSplit
+from torch import nn
 
 from skbin import BinaryNetClassifier, DenseNet
 
@@ -200,3 +201,47 @@ def test_parameters_that_a_callback_set_are_put_back(rare):
     with pytest.raises(RuntimeError):
         net.fit(*rare)
     assert net.get_params()["module__hidden_units"] == (16,)
+
+
+class HoldsMore(nn.Module):
+    """Computes with what its state_dict leaves out."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 1)
+        self.register_buffer("moving", torch.zeros(1), persistent=False)
+        self.n_steps, self.seen = 0, []
+
+    def forward(self, X):
+        if self.training:
+            self.n_steps += 1
+            self.moving += 0.1
+            self.seen.append(len(X))
+        return self.linear(X) + self.moving + 0.01 * self.n_steps
+
+
+def test_what_a_module_holds_beside_its_weights_is_put_back(rare):
+    raises = Raises(armed=False, method="on_epoch_end")
+    net = quick(HoldsMore, callbacks=[raises]).fit(*rare)
+    before = net.predict_proba(rare[0])
+    n_steps, seen = net.module_.n_steps, list(net.module_.seen)
+    raises.armed = True
+    with pytest.raises(RuntimeError):
+        net.partial_fit(*rare)
+    assert_array_equal(net.predict_proba(rare[0]), before)
+    assert (net.module_.n_steps, net.module_.seen) == (n_steps, seen)
+
+
+def test_weights_that_a_failed_call_has_frozen_are_trainable_again(rare):
+    class Freezes(Raises):
+        def on_epoch_end(self, net, **kwargs):
+            if self.armed:
+                net.module_.requires_grad_(False)
+            super().on_epoch_end(net, **kwargs)
+
+    freezes = Freezes(armed=False)
+    net = quick(nn.Linear(8, 1), callbacks=[freezes]).fit(*rare)
+    freezes.armed = True
+    with pytest.raises(RuntimeError):
+        net.partial_fit(*rare)
+    assert all(weights.requires_grad for weights in net.module_.parameters())

@@ -11,8 +11,9 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, train_test_split
 from sklearn.preprocessing import StandardScaler
+from skorch.dataset import ValidSplit
 
 from skbin import BinaryNetClassifier, ThresholdDisplay
 from skbin.data.seen import SeenRows
@@ -92,3 +93,13 @@ def test_labels_of_any_kind_and_other_estimators_are_drawn(held_out):
         X, np.where(y, "fraud", "ok")
     )
     ThresholdDisplay.from_estimator(net, X_test, np.where(y_test, "fraud", "ok"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_rows_held_out_inside_of_fit_are_not_seen(rare, dtype):
+    X, y = np.round(1000 * rare[0]).astype(dtype), rare[1]
+    last = ValidSplit(PredefinedSplit(np.where(np.arange(300) < 200, -1, 0)))
+    net = BinaryNetClassifier(max_epochs=1, random_state=0, train_split=last).fit(X, y)
+    with pytest.warns(UserWarning, match="was trained on 100%"):
+        ThresholdDisplay.from_estimator(net, X[:200], y[:200])
+    ThresholdDisplay.from_estimator(net, X[200:], y[200:])  # warnings are errors

@@ -20,6 +20,7 @@ from skorch.callbacks import (
     Initializer,
     InputShapeSetter,
     LoadInitState,
+    LRScheduler,
     TrainEndCheckpoint,
 )
 from skorch.dataset import ValidSplit
@@ -573,3 +574,194 @@ def test_a_loss_of_a_derived_class_that_ignores_weights_is_refused(rare):
     net = Derived(linear, max_epochs=1).fit(X, y)
     with pytest.raises(ValueError, match="get_loss takes no account of sample_weight"):
         net.fit(X, y, sample_weight=np.linspace(1, 2, 300))
+
+
+# ---- what the second review found
+
+
+class UsesItself(nn.BCEWithLogitsLoss):
+    """Computes with its own pos_weight, in a forward of its own."""
+
+    def forward(self, output, target):
+        return nn.functional.binary_cross_entropy_with_logits(
+            output, target, pos_weight=self.pos_weight, reduction=self.reduction
+        )
+
+
+class IgnoresIt(nn.BCEWithLogitsLoss):
+    def forward(self, output, target):
+        return nn.functional.binary_cross_entropy_with_logits(
+            output, target, reduction=self.reduction
+        )
+
+
+@pytest.mark.parametrize("criterion", [UsesItself, IgnoresIt])
+@pytest.mark.parametrize(
+    "way", [{"pos_weight": 9.0}, {"criterion__pos_weight": torch.tensor(9.0)}]
+)
+def test_pos_weight_counts_once_in_a_subclass_of_the_loss(rare, criterion, way):
+    X, y = rare
+    net = quick(linear, criterion=criterion, lr=0.05, **way).fit(X, y)
+    expected = quick(linear, pos_weight=9.0, lr=0.05).fit(X, y)
+    assert net.pos_weight_ == 9
+    assert_allclose(net.predict_proba(X), expected.predict_proba(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("wish", ["pos_weight", "sample_weight"])
+def test_a_get_loss_that_ignores_weights_is_refused(rare, wish):
+    class OwnLoss(BinaryNetClassifier):
+        def get_loss(self, y_pred, y_true, X=None, training=False):
+            return self.criterion_(y_pred, y_true.float())
+
+    class OwnCriterion(nn.Module):
+        def forward(self, output, target):
+            return (nn.functional.softplus(output) - output * target).mean()
+
+    params = {"pos_weight": 9.0} if wish == "pos_weight" else {}
+    weight = np.linspace(1, 2, 300) if wish == "sample_weight" else None
+    net = OwnLoss(linear, criterion=OwnCriterion, max_epochs=2, random_state=0)
+    net.fit(*rare)
+    before = net.predict_proba(rare[0])
+    net.set_params(**params)
+    with pytest.raises(ValueError, match=f"takes no account of {wish}"):
+        net.fit(*rare, sample_weight=weight)
+    assert_allclose(net.predict_proba(rare[0]), before)
+
+
+def test_a_pos_weight_that_is_set_between_two_partial_fits_applies(rare):
+    X, y = rare
+    net = quick(linear, lr=0.05).partial_fit(X, y)
+    unweighted = clone(net).partial_fit(X, y).partial_fit(X, y)
+    net.set_params(pos_weight=30.0).partial_fit(X, y)
+    assert net.pos_weight_ == 30
+    shift = net.predict_proba(X)[:, 1] - unweighted.predict_proba(X)[:, 1]
+    assert shift.mean() > 0.05
+    balanced = quick(linear, pos_weight="balanced").partial_fit(X, y)
+    settled = balanced.pos_weight_
+    assert balanced.partial_fit(X[:50], y[:50]).pos_weight_ == settled
+
+
+@pytest.mark.parametrize(
+    ("callback", "split", "message"),
+    [
+        (Checkpoint(), None, "watches 'valid_loss_best', but no rows are held out"),
+        (EarlyStopping("val_loss"), None, "watches 'val_loss', which nothing records"),
+        (EarlyStopping("val_loss"), 3, "watches 'val_loss', which nothing records"),
+        (
+            LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+            None,
+            "watches 'valid_loss', but no rows are held out",
+        ),
+    ],
+)
+def test_a_monitor_that_is_not_there_is_refused_before_training(
+    rare, callback, split, message
+):
+    steps = []
+
+    class Counted(nn.Linear):
+        def __init__(self):
+            super().__init__(8, 1)
+
+        def forward(self, X):
+            steps.append(len(X))
+            return super().forward(X)
+
+    train_split = None if split is None else ValidSplit(split, stratified=True)
+    net = quick(Counted, callbacks=[callback], train_split=train_split)
+    with pytest.raises(ValueError, match=message):
+        net.fit(*rare)
+    assert steps == []
+
+
+def test_what_a_callback_of_the_users_records_may_be_watched(rare):
+    class Records(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("own", float(len(net.history)))
+
+    stop = EarlyStopping("own", patience=2)
+    net = quick(linear, callbacks=[Records(), stop], max_epochs=9).fit(*rare)
+    assert len(net.history) == 3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_callbacks_see_every_row_of_a_batch_in_which_rows_were_merged(rare, weighted):
+    seen = []
+
+    class Sees(Callback):
+        def on_batch_end(self, net, batch, y_pred, training, **kwargs):
+            weight = batch.sample_weight
+            total = None if weight is None else weight.sum().item()
+            seen.append((batch[0].shape, batch[1].mean().item(), len(y_pred), total))
+
+    rows = np.r_[np.arange(300), np.repeat(np.flatnonzero(rare[1] == 1), 5)]
+    X, y = rare[0][rows], rare[1][rows]
+    weight = np.linspace(1, 2, len(rows)) if weighted else None
+    score = EpochScoring("accuracy", name="train_acc", on_train=True)
+    net = quick(linear, batch_size=-1, callbacks=[Sees(), score])
+    net.fit(X, y, sample_weight=weight)
+    shape, share, n_outputs, total = seen[-1]
+    assert shape == (len(rows), 8)
+    assert share == pytest.approx(y.mean())
+    assert n_outputs == len(rows)
+    assert total is not None
+    assert net.history[-1, "batches", 0, "train_batch_size"] == len(rows)
+    accuracy = net.history[-1, "train_acc"]
+    assert round(accuracy * len(rows)) == pytest.approx(accuracy * len(rows))
+
+
+def test_a_group_of_weights_that_is_added_leaves_the_rates_of_others(rare):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.extra = nn.Linear(8, 1), nn.Parameter(torch.zeros(1))
+
+        def forward(self, X):
+            return self.first(X) + self.extra
+
+    class FirstAlone(BinaryNetClassifier):
+        def get_params_for_optimizer(self, prefix, named):
+            named = [(name, weights) for name, weights in named if name != "extra"]
+            return super().get_params_for_optimizer(prefix, named)
+
+    rates = []
+
+    class Adds(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 5:
+                added = {"params": [net.module_.extra], "lr": 0.5}
+                net.optimizer_.add_param_group(added)
+
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    FirstAlone(Two, callbacks=[Adds()], max_epochs=10, lr=0.05, random_state=0).fit(
+        *rare
+    )
+    expected = 0.05 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2
+    assert_allclose(rates, expected)
+
+
+# ---- weights alone say nothing of what was subtracted
+
+
+def test_weights_that_are_saved_without_the_offset_are_warned_of(rare, tmp_path):
+    far = rare[0] + 1.7e9
+    net = quick(DenseNet).fit(far, rare[1])
+    with pytest.warns(UserWarning, match="Weights are saved without the constants"):
+        net.save_params(f_params=tmp_path / "weights.pt")
+    other = quick(DenseNet, module__n_features=8).initialize()
+    other.load_params(f_params=tmp_path / "weights.pt")
+    with pytest.warns(UserWarning, match="Weights are used without the constants"):
+        other.partial_fit(far + 5000, rare[1])
+    near = quick(DenseNet).fit(*rare)
+    near.save_params(f_params=tmp_path / "near.pt")  # warnings are errors
+
+
+def test_weights_that_are_loaded_into_another_offset_are_warned_of(rare, tmp_path):
+    far = rare[0] + 1.7e9
+    checkpoint = TrainEndCheckpoint(dirname=str(tmp_path))
+    quick(DenseNet, callbacks=[checkpoint]).fit(far, rare[1])
+    again = quick(DenseNet, callbacks=[LoadInitState(checkpoint)])
+    with pytest.warns(UserWarning, match="Weights are loaded without the constants"):
+        again.fit(far + 20_000, rare[1])

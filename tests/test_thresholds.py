@@ -695,3 +695,17 @@ def test_the_objective_names_what_a_partial_function_fixes():
 def test_losses_are_no_metrics_to_maximise(metric):
     with pytest.raises(ValueError, match="_loss is better where it is lower"):
         select_threshold([0, 1, 0, 1], [0.1, 0.9, 0.3, 0.8], metric, n_bootstraps=0)
+
+
+def test_the_column_to_pass_is_that_of_the_positive_label():
+    y, proba = np.array(["fraud", "ok", "ok"]), np.full((3, 2), 0.5)
+    for pos_label, column in (("fraud", 0), ("ok", 1), (None, 1)):
+        with pytest.raises(ValueError, match=rf"predict_proba\(X\)\[:, {column}\]"):
+            select_threshold(y, proba, pos_label=pos_label)
+
+
+def test_a_row_of_weight_zero_may_have_a_label_of_its_own():
+    y, score, weight = [0, 1, 0, 1, 2], [0.1, 0.9, 0.2, 0.8, 0.5], [1, 1, 1, 1, 0]
+    choice = select_threshold(y, score, sample_weight=weight, n_bootstraps=0)
+    expected = select_threshold(y[:4], score[:4], n_bootstraps=0)
+    assert (choice.threshold, choice.value) == (expected.threshold, expected.value)

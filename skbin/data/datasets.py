@@ -174,7 +174,7 @@ def encode(
 def encoded_part(part: Any, encoded: Any) -> Any:
     """Take rows that a split names in the user's Dataset from the encoded one."""
     root, index = resolve(part)
-    if root is not vars(encoded).get("_source"):
+    if not isinstance(encoded, EncodedDataset) or root is not encoded._source:
         return part
     return encoded if index is None else Subset(encoded, index.tolist())
 

@@ -29,7 +29,7 @@ class Batch(tuple):
     unmerged: torch.Tensor | None
     _whole_at_version: int | None
 
-    def __new__(  # noqa: D102
+    def __new__(  # noqa: D102  the class says what it takes
         cls,
         X: Any,
         y: torch.Tensor,

@@ -166,7 +166,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, torch.Tensor]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dict
     except safetensors.SafetensorError as error:
         raise ValueError(
             f"{path} was not written by skbin.save, or it is truncated: {error}."

@@ -240,22 +240,23 @@ def _seen_rows(train: Any, samples: Samples, data: FittedData) -> Any:
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:
-    target = targets_of(train)
+    rows = _rows_inside(train)
+    target = targets_of(rows)
     if target is None and samples.target is not None:
-        _, index = resolve(_rows_inside(train))  # of a dataset of the user's own class
+        _, index = resolve(rows)  # of a dataset of the user's own class
         target = samples.target if index is None else samples.target[index]
         if len_or_none(train) not in (None, len(target)):
             target = None
     if target is None:
         return np.full(2, np.nan)
-    return count_classes(target, weights_of(train)) * samples.total_weight
+    return count_classes(target, weights_of(rows)) * samples.total_weight
 
 
 def _rows_inside(dataset: Any) -> Any:
     """Look for the rows in a Dataset that wraps them, one for one, as to augment."""
-    parts = list(vars(dataset).values()) if isinstance(dataset, Dataset) else []
-    if isinstance(dataset, Subset):
+    if isinstance(dataset, Subset) or targets_of(dataset) is not None:
         return dataset
+    parts = list(vars(dataset).values()) if isinstance(dataset, Dataset) else []
     for part in parts:
         is_whole = isinstance(part, Dataset) and len_or_none(part) is not None
         if is_whole and len_or_none(part) == len_or_none(dataset):

@@ -204,9 +204,8 @@ pos_weight=9.
         labels = sorted(class_weight, key=lambda one: (one == pos_label, str(one)))
         fix = _ratio_hint(class_weight, *labels)
     elif isinstance(class_weight, Mapping) and [*class_weight] == [pos_label]:
-        fix = _ratio_hint(
-            [1, class_weight[pos_label]], 0, 1
-        )  # others have the weight 1
+        # A class that is not named has the weight 1.
+        fix = _ratio_hint([1, class_weight[pos_label]], 0, 1)
     elif isinstance(class_weight, str):
         fix = " Use pos_weight='balanced'."
     else:
@@ -281,7 +280,7 @@ def _losses_of_rows(
         try:
             losses = criterion(output, target)
         finally:
-            setattr(bare, "reduction", reduction)  # noqa: B010
+            setattr(bare, "reduction", reduction)  # noqa: B010  as above
     if losses is not None and losses.shape == target.shape:
         return losses, reduction
     raise ValueError(

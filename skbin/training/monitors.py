@@ -40,6 +40,7 @@ def refuse_absent_monitors(
 ) -> None:
     """Refuse to watch a score that no callback records, or of rows never held out."""
     recorded = {"epoch", "dur", "train_loss", "train_batch_count"}
+    recorded |= {"valid_batch_count"} if has_valid else set()
     for name, callback in callbacks:
         is_ours = isinstance(callback, (EpochLoss, WeightedScoring))
         if isinstance(callback, _SCORINGS) and (has_valid or not is_ours):

@@ -154,8 +154,10 @@ class PredictingNet(LogitNet):
 
     def load_params(self, *args, **kwargs):
         """Load weights; see skorch."""
+        # Later in a training they are its own, as the best of a Checkpoint are.
+        is_before_training = self._run is not None and not self.history
         super().load_params(*args, **kwargs)
-        if self._run is not None and self._data is not None and not self.history:
+        if is_before_training and self._data is not None:
             warn_of_offset(self._data.offset, "loaded")
 
     # ---- prediction

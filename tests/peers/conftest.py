@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from differences import DIFFERENT, NOT_RUN
-from sklearn.conftest import global_dtype, pyplot  # noqa: F401
-from skorch.tests.conftest import *  # noqa: F403
+from sklearn.conftest import global_dtype, pyplot  # noqa: F401  fixtures
+from skorch.tests.conftest import *  # noqa: F403  fixtures
 from skorch.toy import make_classifier
 from stand_ins import SKORCHS, SKORCHS_HOMES, NeuralNetRegressor, standing_in
 
