@@ -151,8 +151,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     A `sample_weight` multiplies the loss of its row: the loss of a batch is
     ``sum(w * loss) / sum(w)``, and only ratios of weights count. If all rows fit into
     one batch, equal rows are merged into one with the sum of their weights; then a
-    weight of 2 gives exactly what repeating the row gives. Losses and scores of the
-    history are weighted means. Rows of weight zero are as if they were not there.
+    weight of 2 gives exactly what repeating the row gives. The losses and scores
+    of the default callbacks are weighted means. Rows of weight zero are as if they were not there.
 
     A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
     as it was before the call. One object is not meant to be fitted in one thread while
@@ -422,11 +422,13 @@ dict of arrays, or torch Dataset
 
         if self.memory is None or not fresh or samples.is_dataset:
             train()
-            return
-        self._data = describe(samples)
-        depends_on = what_training_depends_on(self, samples, run, fit_params)
-        take_over(self, load_or_train(self.memory, depends_on, train))
-        self._data = self._data.described_by(describe(samples))
+        else:
+            self._data = describe(samples)
+            depends_on = what_training_depends_on(self, samples, run, fit_params)
+            take_over(self, load_or_train(self.memory, depends_on, train))
+            self._data = self._data.described_by(describe(samples))
+        if fitted is None:
+            self._remember_made_parts()
 
     def _module_for_data(self) -> Any:
         if not isinstance(self.module, str):
@@ -437,4 +439,12 @@ dict of arrays, or torch Dataset
                 "module='auto' knows tables and signals, arrays of two and three axes, "
                 f"got {'no array' if shape is None else shape}. Pass a module."
             )
-        return ConvNet if shape is not None and len(shape) == 3 else DenseNet
+        network = ConvNet if shape is not None and len(shape) == 3 else DenseNet
+        refuse_unknown_names(
+            [f"module__{name}" for name in self.get_params_for("module")],
+            known=(),
+            parts={"module": (network,)},
+            owner=f"module='auto', which is {network.__name__} for this X,",
+            knows_all_parts=True,
+        )
+        return network

@@ -42,6 +42,11 @@ class OwnNet(nn.Module):
         return self.layers(X)
 
 
+class Remembers(OwnNet):
+    def __init__(self, n_features, pretrained):
+        super().__init__(n_features)
+
+
 class NeedsNumbers(OwnNet):
     """Looks at its weights, which meta tensors do not have."""
 
@@ -231,7 +236,7 @@ def test_weights_that_share_memory_are_kept(rare, path):
 
 @pytest.mark.parametrize("array", [np.arange(3.0)[::-1], np.arange(3, dtype=">f4")])
 def test_arrays_of_any_order_are_kept(rare, path, array):
-    net = fitted(rare).set_params(module__pretrained=array)
+    net = fitted(rare, module=Remembers, module__pretrained=array)
     save(net, path)
     with safetensors.safe_open(path, framework="np") as file:
         assert_array_equal(file.get_tensor("parameters/module__pretrained"), array)
@@ -433,13 +438,49 @@ def test_a_missing_package_is_named_with_its_extra(rare, path, monkeypatch):
 def test_numbers_far_from_zero_in_a_dict_come_back(rare, tmp_path):
     X, y = rare
     data = {"input": 1e12 + np.round(1000 * X)}
-    module = partial(torch.nn.Linear, 8, 1)
-    net = BinaryNetClassifier(module, max_epochs=2, random_state=0).fit(data, y)
-    save(
-        net.set_params(
-            module=torch.nn.Linear, module__in_features=8, module__out_features=1
-        ),
-        tmp_path / "net",
-    )
+    net = BinaryNetClassifier(
+        torch.nn.Linear,
+        module__in_features=8,
+        module__out_features=1,
+        max_epochs=2,
+        random_state=0,
+    ).fit(data, y)
+    save(net, tmp_path / "net")
     again = load(tmp_path / "net", trusted=[torch.nn.Linear])
     assert_array_equal(again.predict_proba(data), net.predict_proba(data))
+
+
+@pytest.mark.parametrize(
+    ("trained", "later"),
+    [
+        ({"module__hidden_units": (8,)}, {"module__hidden_units": (4,)}),
+        ({}, {"module": ConvNet}),
+        ({"criterion": FocalLoss}, {"criterion__gamma": 5.0}),
+        ({}, {"criterion": FocalLoss}),
+        ({}, {"module__dropout": 0.5}),
+    ],
+)
+@pytest.mark.parametrize("how", ["fit", "partial_fit", "memory", "load"])
+def test_what_was_set_after_training_is_not_written_as_trained(
+    rare, path, tmp_path, trained, later, how
+):
+    net = BinaryNetClassifier(max_epochs=1, **trained)
+    if how == "memory":
+        net.set_params(memory=tmp_path / "memory").fit(*rare)
+    getattr(net, "partial_fit" if how == "partial_fit" else "fit")(*rare)
+    if how == "load":
+        save(net, path)
+        net = load(path)
+    before = net.get_params()
+    (name,) = later
+    net.set_params(**later)
+    with pytest.raises(ValueError, match=f"(?s)trained, .*{name}.* Call fit"):
+        save(net, path)
+    if name in before:
+        save(net.set_params(**{name: before[name]}), path)
+
+
+def test_parameters_that_training_does_not_fix_are_written_as_they_are(rare, path):
+    net = BinaryNetClassifier(max_epochs=1).fit(*rare)
+    save(net.set_params(threshold=0.1, lr=0.5, prior="train"), path)
+    assert load(path).get_params()["threshold"] == 0.1

@@ -26,6 +26,7 @@ from skorch.callbacks import (
 from skorch.dataset import ValidSplit
 from skorch.scoring import loss_scoring
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, FocalLoss
 
@@ -492,6 +493,7 @@ def test_classes_of_the_main_program_are_searched_by_several_processes():
 import numpy as np
 from sklearn.model_selection import GridSearchCV
 from torch import nn
+from torch.utils.data import TensorDataset
 from skbin import BinaryNetClassifier
 class Act(nn.ReLU):
     pass
@@ -765,3 +767,28 @@ def test_weights_that_are_loaded_into_another_offset_are_warned_of(rare, tmp_pat
     again = quick(DenseNet, callbacks=[LoadInitState(checkpoint)])
     with pytest.warns(UserWarning, match="Weights are loaded without the constants"):
         again.fit(far + 20_000, rare[1])
+
+
+def test_another_optimizer_in_the_middle_of_training_is_refused(rare):
+    class Swap(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.set_params(optimizer=torch.optim.SGD)
+
+    with pytest.raises(ValueError, match="optimizer cannot be replaced while"):
+        quick(callbacks=[Swap()]).fit(*rare)
+
+
+def test_a_parameter_of_the_other_network_is_refused_by_name(rare):
+    with pytest.raises(TypeError, match=r"which is DenseNet .*module__num_filters"):
+        quick(module__num_filters=8).fit(*rare)
+
+
+def test_a_label_that_a_dataset_alone_does_not_have_is_refused_with_what_to_pass(rare):
+    X, y = rare
+    dataset = TensorDataset(torch.tensor(X), torch.tensor(y))
+    labels = np.where(y == 1, "fraud", "ok")
+    with pytest.raises(ValueError, match=r"fit\(dataset, y\)"):
+        quick(pos_label="fraud").fit(dataset)
+    net = quick(pos_label="fraud").fit(dataset, labels)
+    assert net.classes_.tolist() == ["fraud", "ok"]
+    assert quick(pos_label=0).fit(dataset).pos_label == 0

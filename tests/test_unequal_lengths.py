@@ -1,6 +1,7 @@
 """Signals of unequal lengths, from the door to the network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -218,3 +219,26 @@ def test_values_beyond_float32_are_infinity():
     X = [np.full((1, 3), 1e300), np.zeros((1, 2))]
     with pytest.raises(ValueError, match="contains infinity"):
         make_net().fit(X, [0, 1])
+
+
+@pytest.mark.parametrize("as_given", [list, tuple, pd.Series])
+@pytest.mark.parametrize("n_signals", [1, 3])
+def test_signals_of_one_channel_and_one_length_are_signals_after_fit(
+    as_given, n_signals
+):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=length) for length in rng.integers(5, 9, size=40)]
+    net = make_net().fit(X, np.arange(40) % 4 == 0)
+    X_new = [rng.normal(size=6) for _ in range(n_signals)]
+    X_new.append(rng.normal(size=7))
+    among_others = net.predict_proba(X_new)[:n_signals]
+    alone = net.predict_proba(as_given(X_new[:n_signals]))
+    assert_array_equal(alone, among_others)
+    as_lists = as_given([signal.tolist() for signal in X_new[:n_signals]])
+    assert_array_equal(net.predict_proba(as_lists), among_others)
+
+
+def test_rows_of_a_table_are_rows_after_fit():
+    X = [[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 1.0]]
+    net = make_net().fit(X, [0, 0, 1, 1])
+    assert net.predict(X[:1]).shape == (1,)

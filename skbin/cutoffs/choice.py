@@ -126,7 +126,8 @@ def select_threshold(
         only decisions, ``"specificity"``, a function ``metric(y_true, y_pred)`` of
         :mod:`sklearn.metrics` or your own, which sees 0 and 1, or a scorer. Common
         metrics, such as ``"f1"`` and ``partial(fbeta_score, beta=2)``, take ``n log n``
-        steps; others are called once for each distinct score.
+        steps; others are called once for each distinct score, and in the bootstrap
+        again for each replicate.
     cost_matrix : array-like of shape (2, 2), default=None
         If given, the expected cost for each sample is minimised and `metric` is
         ignored. Rows are the true class (negative, positive), columns the decision, as

@@ -31,6 +31,7 @@ class FittedData:
     prior_hidden_by: str | None = None
     total_weight: float = 1.0  # mean of the weights that the totals are sums of
     seen_rows: Any = None
+    made_from: Any = None  # parameters by which the network and the loss were made
 
     @property
     def train_prior(self) -> float:
@@ -49,6 +50,7 @@ class FittedData:
             batch_prior=self.batch_prior,
             prior_hidden_by=self.prior_hidden_by,
             seen_rows=self.seen_rows,
+            made_from=self.made_from,
         )
 
     @property

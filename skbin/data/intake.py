@@ -209,7 +209,7 @@ def _validated(
     _refuse_shapes(X)
     shape = fitted.shape if fitted else None
     X = by_channel_names(X, fitted.channels if fitted else channel_names(X))
-    X = pad_signals(X, least_length=shape[-1] if shape and len(shape) == 3 else 0)
+    X = pad_signals(X, shape)
     validated = validate_data(
         estimator,
         X,
@@ -337,13 +337,23 @@ def _labels(
             )
         return fitted.labels
     if y is None and classes is None:
-        pos_label = estimator.pos_label
-        return CODES if pos_label is None else find_labels(CODES.classes, pos_label)
+        return _codes_of_dataset(estimator.pos_label)
     known = y if classes is None else np.asarray(classes)
     return find_labels(known, estimator.pos_label)
 
 
 # ---- torch Datasets
+
+
+def _codes_of_dataset(pos_label: Any) -> BinaryLabels:
+    if pos_label is None:
+        return CODES
+    if pos_label not in (0, 1):
+        raise ValueError(
+            f"pos_label={pos_label!r}, but without y the labels of a Dataset are 0 and "
+            "1. Pass them beside it, fit(dataset, y), or leave out pos_label."
+        )
+    return find_labels(CODES.classes, pos_label)
 
 
 def _admit_dataset(

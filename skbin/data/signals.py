@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 
-def pad_signals(X: Any, least_length: int = 0) -> Any:
+def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
     """Put a list of signals, or a masked array, into one array; leave all else alone.
 
     A signal is an array of shape (n_channels, length), a DataFrame of shape (length,
-    n_channels), or a series of one channel. NaN stands after each signal's end.
+    n_channels), or a series of one channel. NaN stands after each signal's end. Of
+    signals as long as each other only the shape of those of `fit` tells that they are
+    no rows of a table.
 
     Examples
     --------
@@ -27,7 +29,11 @@ def pad_signals(X: Any, least_length: int = 0) -> Any:
         )
     if not _is_list(X):
         return X
-    if not _are_signals(X):
+    least_length, had_one_channel = 0, False
+    if fitted_shape is not None and len(fitted_shape) == 3:
+        _, n_fitted, least_length = fitted_shape
+        had_one_channel = n_fitted == 1
+    if not _are_signals(X, had_one_channel):
         return np.stack(list(X)) if _holds_objects(X) else X
     signals = [_as_signal(signal, name=f"X[{place}]") for place, signal in enumerate(X)]
     n_channels = signals[0].shape[0]
@@ -96,9 +102,12 @@ def _is_sequence(part: Any) -> bool:
     return isinstance(part, Sequence) or getattr(part, "ndim", 0) > 0
 
 
-def _are_signals(X: Any) -> bool:
+def _are_signals(X: Any, had_one_channel: bool) -> bool:
     """Whether parts are tables of time, or series that differ in length."""
     first = next(iter(X))
+    is_series = np.ndim(first[0]) == 0 if _is_sequence(first) and len(first) else False
+    if had_one_channel and is_series:
+        return True
     if getattr(first, "ndim", 0) == 2:
         return True
     if getattr(first, "ndim", 1) > 2:

@@ -67,6 +67,7 @@ def build_estimator(
     with seeded(0, estimator.device):
         _require_network_of_weights(estimator, weights)
         estimator.initialize()
+    estimator._remember_made_parts()
     estimator._bare_module().load_state_dict(weights)
     estimator.history_ = _history_from(described["history"])
     # Layers are switched one by one: threads that predict must find it done.

@@ -50,6 +50,7 @@ def describe(estimator: BinaryNetClassifier) -> tuple[str, dict[str, torch.Tenso
     """Write down what predictions need, and the parameters: JSON, and tensors."""
     fitted = describe_fitted(estimator)
     params, arrays = _describe_params(estimator)
+    _refuse_parameters_set_later(estimator)
     weights = _describe_weights(estimator)
     n_weights = sum(weight.numel() for weight in weights.values())
     require_shape_for_weights(fitted["shape"], n_weights)
@@ -61,6 +62,34 @@ def describe(estimator: BinaryNetClassifier) -> tuple[str, dict[str, torch.Tenso
         "history": _describe_history(estimator.history),
     }
     return json.dumps(described), {**weights, **arrays}
+
+
+def _refuse_parameters_set_later(estimator: BinaryNetClassifier) -> None:
+    """Refuse parameters that would make another network or loss than was trained."""
+    now = estimator._params_of_made_parts()
+    then = estimator._fitted_data("made_from").made_from
+    if then is None:
+        return
+    for name in sorted({*now, *then}):
+        if name in now and name in then and _is_same(now[name], then[name]):
+            continue
+        was = f"{name}={then[name]!r}" if name in then else f"no {name}"
+        is_now = f"{name}={now[name]!r}" if name in now else f"no {name}"
+        raise ValueError(
+            f"save writes what was trained, with {was}, but there is {is_now} since. "
+            "Call fit, or set it back."
+        )
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    if value is other:
+        return True
+    try:
+        return type(value) is type(other) and np.array_equal(
+            np.asarray(value), np.asarray(other)
+        )
+    except (TypeError, ValueError):
+        return False
 
 
 def _describe_params(

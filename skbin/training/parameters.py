@@ -139,6 +139,12 @@ class ParameterNet(NeuralNetBinaryClassifier):
             if name.startswith(start)
         }
 
+    def _params_of_made_parts(self) -> dict[str, Any]:
+        """Collect what the networks and losses are made from, to be told of changes."""
+        made = {*self._modules, *self._criteria} or {"module", "criterion"}
+        params = self.get_params(deep=False)
+        return {k: v for k, v in params.items() if k.partition("__")[0] in made}
+
     def _get_param_names(self):
         own = [name for name in super()._get_param_names() if name[0] != "_"]
         return [*own, *self._params_of_parts()]
@@ -181,6 +187,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         self : BinaryNetClassifier
         """
         if self._acts_at_once():
+            _refuse_another_optimizer(params)
             super().set_params(**params)
             self._gather_params_of_parts()
             # It does not keep those of the optimizer for the next fit: that is below.
@@ -218,6 +225,16 @@ class ParameterNet(NeuralNetBinaryClassifier):
         super().__setstate__({**state, "device": resolve_device(device)})
         if isinstance(device, str) and device == "auto":
             self.device = device
+
+
+def _refuse_another_optimizer(params: dict[str, Any]) -> None:
+    # skorch asks to have an issue opened.
+    if "optimizer" in params:
+        raise ValueError(
+            "The optimizer cannot be replaced while a net trains, or after initialize "
+            f"and before fit, got {params['optimizer']!r}. Set it before, or change "
+            "what it does: set_params(lr=..., optimizer__weight_decay=...)."
+        )
 
 
 def refuse_unknown_names(

@@ -52,6 +52,12 @@ class PredictingNet(LogitNet):
             return CODES
         return self._data.labels
 
+    def _remember_made_parts(self) -> None:
+        """Keep what parts were made from, so that `save` sees what was set later."""
+        self._data = replace(
+            self._fitted_data("made_from"), made_from=self._params_of_made_parts()
+        )
+
     def _fitted_data(self, name: str) -> FittedData:
         if self._data is None:
             raise AttributeError(f"There is no {name} before fit.")
