@@ -105,10 +105,9 @@ def _is_sequence(part: Any) -> bool:
 def _are_signals(X: Any, had_one_channel: bool) -> bool:
     """Whether parts are tables of time, or series that differ in length."""
     first = next(iter(X))
-    is_series = np.ndim(first[0]) == 0 if _is_sequence(first) and len(first) else False
-    if had_one_channel and is_series:
-        return True
     if getattr(first, "ndim", 0) == 2:
+        return True
+    if had_one_channel and len(first) and np.ndim(next(iter(first))) == 0:
         return True
     if getattr(first, "ndim", 1) > 2:
         return False
