@@ -107,6 +107,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         The label of the positive class. None: ``classes_[1]``. Some meta-estimators
         (``cross_val_predict`` of probabilities, stacking, voting) number the labels
         before they fit; with them encode y yourself and leave it at None.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Columns of a table that hold categories: names, indices or a mask. "from_dtype":
+        those of a categorical dtype. Strings are categories in any case.
     memory : str, os.PathLike, joblib.Memory or None, default=None
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
@@ -152,7 +155,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     ``sum(w * loss) / sum(w)``, and only ratios of weights count. If all rows fit into
     one batch, equal rows are merged into one with the sum of their weights; then a
     weight of 2 gives exactly what repeating the row gives. The losses and scores
-    of the default callbacks are weighted means. Rows of weight zero are as if they were not there.
+    of the default callbacks are weighted means. Rows of weight zero are as if they were
+    not there.
 
     A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
     as it was before the call. One object is not meant to be fitted in one thread while
@@ -221,6 +225,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         pos_weight: Any = None,
         prior: Any = None,
         pos_label: Any = None,
+        categorical_features: Any = "from_dtype",
         memory: Any = None,
         random_state: Any = None,
         **kwargs: Any,
@@ -255,6 +260,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         self.pos_weight = pos_weight
         self.prior = prior
         self.pos_label = pos_label
+        self.categorical_features = categorical_features
         self.memory = memory
         self.random_state = random_state
 
@@ -264,6 +270,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.sparse = True
+        takes_missing = getattr(self.module, "takes_missing_values", False)
+        tags.input_tags.allow_nan = takes_missing or isinstance(self.module, str)
         tags.input_tags.three_d_array = True
         return tags
 

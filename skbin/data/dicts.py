@@ -79,14 +79,14 @@ def _array_of(name: str, value: Any) -> Any:
     return array
 
 
-def labels_beside_a_dict(arrays: dict[str, Any], y: Any) -> NDArray[Any]:
+def labels_beside(y: Any, *arrays: Any) -> NDArray[Any]:
     """Check labels as scikit-learn checks those beside an array."""
     if y is None:
         raise ValueError(
             "requires y to be passed, but the target y is None: fit(X, y)."
         )
     y = column_or_1d(y, warn=True)
-    check_consistent_length(*arrays.values(), y)
+    check_consistent_length(*arrays, y)
     return y
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skbin.data.labels import BinaryLabels
+from skbin.data.tables import Table
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class FittedData:
     offset: Any = None
     inputs: tuple[str, ...] | None = None
     channels: tuple[Any, ...] | None = None  # of signals given as DataFrames
+    table: Table | None = None  # of columns that hold more than numbers
     input_columns: dict[str, tuple[Any, ...]] | None = None  # of a dict of DataFrames
     class_totals: tuple[float, float] = (np.nan, np.nan)
     pos_weight: float = 1.0

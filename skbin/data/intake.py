@@ -8,13 +8,20 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
-from skbin.data.columns import refuse_columns_without_numbers
+from skbin.data.arrays import (
+    cast,
+    has_missing_values,
+    in_order_of_fit,
+    offset_of_rows,
+    rows_of,
+    table_of,
+)
 from skbin.data.datasets import (
     encode,
     offset_of_dataset,
@@ -27,21 +34,12 @@ from skbin.data.dicts import (
     as_array,
     input_columns_of,
     is_dict,
-    labels_beside_a_dict,
+    labels_beside,
 )
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
-from skbin.data.offsets import (
-    learn_offset,
-    refuse_far_columns,
-    to_float32,
-)
-from skbin.data.signals import (
-    by_channel_names,
-    channel_names,
-    has_short_signals,
-    pad_signals,
-)
+from skbin.data.signals import channel_names, has_short_signals
+from skbin.data.tables import Table
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,9 @@ class Samples:
     offset: Any = None
     largest_id: int | None = None
     has_short_signals: bool = False
+    has_missing: bool = False
     channels: tuple[Any, ...] | None = None
+    table: Table | None = None
     input_columns: dict[str, tuple[Any, ...]] | None = None
 
     @property
@@ -107,26 +107,30 @@ def admit(
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
     if is_dict(X):
-        arrays, shape = arrays_of_dict(X, fitted), None
-        y = labels_beside_a_dict(arrays, y)
+        arrays, shape, table = arrays_of_dict(X, fitted), None, None
+        y = labels_beside(y, *arrays.values())
         _forget_columns(estimator, fitted)
     else:
-        arrays, y = _validated(estimator, X, y, fitted)
+        X, table = table_of(estimator, X, fitted, sample_weight)
+        arrays, y = rows_of(estimator, X, y, fitted, table)
         shape = arrays.shape
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
-    offset = fitted.offset if fitted else _learn_offset(_counted(arrays, weight))
+    counted = _counted(arrays, weight)
+    offset = fitted.offset if fitted else offset_of_rows(counted, table)
     return Samples(
-        _cast(arrays, offset),
+        cast(arrays, offset),
         labels,
         target,
         weight,
         total_weight,
         shape,
         offset,
-        _largest_id(_counted(arrays, weight)),
+        _largest_id(counted),
         has_short_signals(arrays),
+        has_missing_values(arrays),
         channel_names(X),
+        table,
         input_columns_of(X),
     )
 
@@ -141,12 +145,15 @@ def admit_for_prediction(
     if is_dict(X):
         arrays, shape = arrays_of_dict(X, fitted), None
     else:
-        arrays = _validated(estimator, X, "no_validation", fitted, predicts=True)
+        table = fitted.table if fitted else None
+        X = in_order_of_fit(estimator, X, fitted)
+        arrays = rows_of(estimator, X, "no_validation", fitted, table, predicts=True)
         shape = arrays.shape
     return Samples(
-        _cast(arrays, fitted.offset if fitted else None),
+        cast(arrays, fitted.offset if fitted else None),
         shape=shape,
         has_short_signals=has_short_signals(arrays),
+        has_missing=has_missing_values(arrays),
     )
 
 
@@ -195,79 +202,11 @@ def _refuse_texts(X: Any) -> None:
         )
 
 
-# ---- arrays
-
-
-def _validated(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    fitted: FittedData | None,
-    *,
-    predicts: bool = False,
-) -> Any:
-    _refuse_shapes(X)
-    shape = fitted.shape if fitted else None
-    X = by_channel_names(X, fitted.channels if fitted else channel_names(X))
-    X = pad_signals(X, shape)
-    validated = validate_data(
-        estimator,
-        X,
-        y,
-        reset=fitted is None and not predicts,
-        accept_sparse="csr",
-        dtype="numeric",
-        allow_nd=True,
-        ensure_all_finite=not has_short_signals(X),
-    )
-    rows = validated[0] if isinstance(validated, tuple) else validated
-    if 0 in rows.shape:
-        raise ValueError(
-            f"Found array of shape {rows.shape}, whose samples hold no values. Each "
-            "axis needs a minimum of 1."
-        )
-    return validated
-
-
-def _refuse_shapes(X: Any) -> None:
-    """Refuse what scikit-learn would refuse in words about something else."""
-    if sparse.issparse(X) and X.ndim != 2:
-        raise ValueError(
-            f"A sparse X must have two axes, got shape {X.shape}. "
-            "Pass X.reshape(1, -1) for one sample, X.reshape(-1, 1) for one column."
-        )
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        refuse_columns_without_numbers(X)
-
-
 def _forget_columns(estimator: Any, fitted: FittedData | None) -> None:
     """Drop what an earlier fit to arrays has said of its columns."""
     if fitted is None:
         for name in ("n_features_in_", "feature_names_in_"):
             vars(estimator).pop(name, None)
-
-
-def _learn_offset(arrays: Any) -> Any:
-    if is_dict(arrays):
-        offsets = {name: _learn_offset(part) for name, part in arrays.items()}
-        return offsets if any(v is not None for v in offsets.values()) else None
-    if sparse.issparse(arrays):
-        refuse_far_columns(arrays)
-        return None
-    return learn_offset(arrays)
-
-
-def _cast(arrays: Any, offset: Any) -> Any:
-    """Cast floats to float32; integers stay, since they may be token ids."""
-    if is_dict(arrays):
-        offset = offset or {}
-        return {name: _cast(part, offset.get(name)) for name, part in arrays.items()}
-    if sparse.issparse(arrays):
-        return arrays.astype(np.float32)
-    if offset is None and arrays.dtype.kind in "iu":
-        fits = arrays.min() >= -(2**31) and arrays.max() < 2**31
-        return arrays.astype(np.int32 if fits else np.int64, copy=False)
-    return to_float32(arrays, offset)
 
 
 def _largest_id(arrays: Any) -> int | None:

@@ -1,5 +1,8 @@
 """Layers that scale and embed columns and channels by what training rows hold."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,6 +11,7 @@ from skbin.networks.layers import require_sizes, require_width
 
 _LIMIT = 3.0  # spreads
 _FARTHEST = 1e18  # spreads, of which the square is still a float32
+_SPREAD_OF_CATEGORIES = 0.1
 
 
 class ColumnScale(nn.Module):
@@ -46,9 +50,9 @@ class ColumnScale(nn.Module):
         self.limit.fill_(_LIMIT)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Scale rows, (n, n_features) -> (n, n_features)."""
+        """Scale rows, (n, n_features) -> (n, n_features); a missing value becomes 0."""
         require_width(X, len(self.center), "columns")
-        scaled = (X - self.center) * self.factor
+        scaled = ((X - self.center) * self.factor).nan_to_num(nan=0.0)
         scaled = scaled.clamp(-_FARTHEST, _FARTHEST)
         return scaled / torch.sqrt(1 + (scaled / self.limit) ** 2)
 
@@ -87,9 +91,39 @@ class ChannelScale(nn.Module):
 
 
 def quantiles(X: torch.Tensor, n_parts: int) -> torch.Tensor:
-    """Return the ``n_parts + 1`` quantiles of each column, minimum to maximum."""
+    """Return the ``n_parts + 1`` quantiles of each column, without missing values.
+
+    Minimum to maximum; 0 for a column in which every value is missing.
+    """
     at = torch.linspace(0, 1, n_parts + 1, dtype=X.dtype, device=X.device)
-    return torch.quantile(X, at, dim=0)
+    return torch.nanquantile(X, at, dim=0).nan_to_num(nan=0.0)
+
+
+def edges_of(column: torch.Tensor, n_bins: int) -> torch.Tensor:
+    """Cut a column into at most `n_bins` intervals, with about equally many rows each.
+
+    A value that holds more rows than an interval should becomes an edge of its own, and
+    the others share what is left: quantiles of all rows would see little of a column
+    that is mostly zero. A column of few values has an edge at each.
+
+    >>> edges_of(torch.tensor([0.0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), n_bins=3)
+    tensor([0., 1., 3., 4.])
+    """
+    values, counts = torch.unique(column[~column.isnan()], return_counts=True)
+    if len(values) <= n_bins + 1:
+        return values
+    is_heavy = torch.zeros_like(values, dtype=torch.bool)
+    for _ in range(n_bins):
+        n_left = max(n_bins - int(is_heavy.sum()), 1)
+        more = ~is_heavy & (counts > counts[~is_heavy].sum() / n_left)
+        if not more.any() or int((is_heavy | more).sum()) >= n_bins:
+            break
+        is_heavy |= more
+    n_left = max(n_bins - int(is_heavy.sum()), 1)
+    others = torch.repeat_interleave(values[~is_heavy], counts[~is_heavy])
+    at = torch.linspace(0, len(others) - 1, n_left + 1, device=column.device)
+    edges = torch.cat([values[is_heavy], others[at.round().long()], values[[0, -1]]])
+    return torch.unique(edges)
 
 
 # A wide table, such as TF-IDF, mostly holds indicators and counts, for which vectors
@@ -112,7 +146,10 @@ def embed_columns(
 
 
 class PiecewiseLinearEmbedding(nn.Module):
-    """Give each column a vector, piecewise linear in it with knots at its quantiles."""
+    """Give each column a vector, piecewise linear in it with knots at its quantiles.
+
+    A missing value has the vector of the median and one more, which is learned.
+    """
 
     # Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular
     # deep learning", NeurIPS 2022, section 3.2. Steps and peaks, which a plain network
@@ -125,28 +162,86 @@ class PiecewiseLinearEmbedding(nn.Module):
     def __init__(self, n_features: int, n_bins: int, embedding_dim: int) -> None:
         super().__init__()
         self.scale = ColumnScale(n_features)
-        self.register_buffer("start", torch.zeros(n_features, n_bins))
-        self.register_buffer("width", torch.zeros(n_features, n_bins))
+        # Intervals that a column does not need begin where no number is.
+        farthest = torch.finfo(torch.float32).max
+        self.register_buffer("start", torch.full((n_features, n_bins), farthest))
+        self.register_buffer("width", torch.ones(n_features, n_bins))
         self.register_buffer("is_learned", torch.tensor(False))
         shape = n_features, embedding_dim
         self.slope = nn.Parameter(torch.empty(shape).uniform_(-1, 1))
         self.bias = nn.Parameter(torch.empty(shape).uniform_(-1, 1))
         # Training starts with the scaled value alone and adds bends where they help.
-        self.bends = nn.Parameter(torch.zeros(n_features, n_bins, embedding_dim))
+        self.bends = nn.Parameter(torch.zeros(n_features, n_bins + 1, embedding_dim))
 
     def learn(self, X: torch.Tensor) -> None:
         """Take scale and intervals from rows; further axes are flattened."""
         X = X.flatten(1)
         self.scale.learn(X)
-        edges = quantiles(X, self.start.shape[1]).T
-        self.start.copy_(edges[:, :-1])
-        self.width.copy_(edges[:, 1:] - edges[:, :-1])
+        n_bins = self.start.shape[1]
+        for place, column in enumerate(X.T):
+            edges = edges_of(column, n_bins)
+            n_used = max(len(edges) - 1, 0)
+            self.start[place, :n_used] = edges[:-1]
+            self.width[place, :n_used] = edges.diff()
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed rows, (n, n_features) -> (n, n_features * embedding_dim)."""
         require_width(X, len(self.start), "columns")
-        beyond = X.unsqueeze(2) - self.start
-        filled = (beyond / self.width.clamp(min=torch.finfo(X.dtype).tiny)).clamp(0, 1)
+        is_missing = X.isnan()
+        X = torch.where(is_missing, self.scale.center, X)
+        filled = ((X.unsqueeze(2) - self.start) / self.width).clamp(0, 1)
+        filled = torch.cat([filled, is_missing.unsqueeze(2).to(X.dtype)], dim=2)
         bent = torch.einsum("nfb,fbd->nfd", filled, self.bends)
         straight = self.scale(X).unsqueeze(2) * self.slope + self.bias
         return F.relu(bent + straight).flatten(1)
+
+
+class TableEmbedding(nn.Module):
+    """Embed columns of numbers, and columns of categories by a vector for each code."""
+
+    is_learned: torch.Tensor
+    numbers: torch.Tensor
+    categories: torch.Tensor
+    first_row: torch.Tensor
+    n_codes: torch.Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int | None,
+        embedding_dim: int,
+        n_categories: Sequence[int],
+    ) -> None:
+        super().__init__()
+        sizes = torch.tensor(tuple(n_categories), dtype=torch.int64)
+        if len(sizes) != n_features:
+            raise ValueError(
+                f"n_categories needs one number for each of {n_features} columns, got "
+                f"{len(sizes)}."
+            )
+        self.register_buffer("is_learned", torch.tensor(False))
+        self.register_buffer("numbers", torch.nonzero(sizes == 0).flatten())
+        self.register_buffer("categories", torch.nonzero(sizes > 0).flatten())
+        self.register_buffer("n_codes", sizes[sizes > 0])
+        self.register_buffer("first_row", self.n_codes.cumsum(0) - self.n_codes)
+        n_numbers = len(self.numbers)
+        self.of_numbers: Any = None
+        n_values = 0
+        if n_numbers:
+            self.of_numbers, n_values = embed_columns(n_numbers, n_bins, embedding_dim)
+        self.of_categories = nn.Embedding(int(self.n_codes.sum()), embedding_dim)
+        nn.init.normal_(self.of_categories.weight, std=_SPREAD_OF_CATEGORIES)
+        self.n_outputs = n_numbers * n_values + len(self.categories) * embedding_dim
+
+    def learn(self, X: torch.Tensor) -> None:
+        """Take the scales of numbers from rows."""
+        if self.of_numbers is not None:
+            self.of_numbers.learn(X[:, self.numbers])
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Embed rows, (n, n_features) -> (n, n_outputs)."""
+        codes = X[:, self.categories].long()
+        vectors = self.of_categories(codes + self.first_row).flatten(1)
+        if self.of_numbers is None:
+            return vectors
+        return torch.cat([self.of_numbers(X[:, self.numbers]), vectors], dim=1)

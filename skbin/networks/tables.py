@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from skbin.networks.columns import embed_columns
+from skbin.networks.columns import TableEmbedding, embed_columns
 from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
 
 
@@ -14,7 +14,7 @@ class DenseNet(Prepared):
 
     For columns without an order. They need no scaling: the network learns the scale of
     each column from the training rows before training starts (but not from a stream,
-    which cannot be read twice).
+    which cannot be read twice). NaN is a missing value.
 
     Parameters
     ----------
@@ -30,6 +30,10 @@ class DenseNet(Prepared):
         columns, otherwise 0.
     embedding_dim : int, default=8
         Length of the vector in which a column is embedded.
+    n_categories : sequence of int, default=None
+        Number of categories of each column, 0 for one of numbers. A column of
+        categories holds codes, 0 and more. `BinaryNetClassifier` takes it from a
+        DataFrame. None: all columns are numbers.
 
     References
     ----------
@@ -44,6 +48,9 @@ class DenseNet(Prepared):
     torch.Size([8])
     """
 
+    takes_missing_values = True
+    takes_categories = True
+
     def __init__(
         self,
         n_features: int,
@@ -51,12 +58,22 @@ class DenseNet(Prepared):
         dropout: float = 0.3,
         n_bins: int | None = None,
         embedding_dim: int = 8,
+        n_categories: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         require_sizes(hidden_units=tuple(hidden_units))
         require_fractions(dropout=dropout)
-        self.input_scale, n_values = embed_columns(n_features, n_bins, embedding_dim)
-        widths = [n_features * n_values, *hidden_units]
+        if n_categories is None or not any(n_categories):
+            self.input_scale, n_values = embed_columns(
+                n_features, n_bins, embedding_dim
+            )
+            n_inputs = n_features * n_values
+        else:
+            self.input_scale = TableEmbedding(
+                n_features, n_bins, embedding_dim, n_categories
+            )
+            n_inputs = self.input_scale.n_outputs
+        widths = [n_inputs, *hidden_units]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(widths, hidden_units, strict=False):
             layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]

@@ -99,6 +99,7 @@ def what_training_depends_on(
         "parameters": sorted(params.items()),
         "epochs": run.n_epochs,
         "data": [samples.X, samples.target, samples.weight, samples.offset],
+        "table": samples.table,
         "fit_params": sorted(fit_params.items()),
     }
 
@@ -183,6 +184,7 @@ def describe(samples: Samples) -> FittedData:
         samples.offset,
         inputs=tuple(X) if is_dict(X) else None,
         channels=samples.channels,
+        table=samples.table,
         input_columns=samples.input_columns,
         total_weight=samples.total_weight,
         seen_rows=SeenRows(samples.counted_rows()) if is_array else None,

@@ -31,6 +31,10 @@ def make_module(module: Any, params: dict[str, Any], data: Any = None) -> nn.Mod
         module = type(module)
     shape, largest_id = (None, None) if data is None else (data.shape, data.largest_id)
     sizes = input_sizes(module, shape, params, largest_id)
+    table = None if data is None else data.table
+    takes_sizes = "n_categories" in inspect.signature(module).parameters
+    if table is not None and takes_sizes and "n_categories" not in params:
+        sizes["n_categories"] = table.n_categories
     return module(**sizes, **params)
 
 
@@ -95,7 +99,10 @@ def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> 
 
     ``takes_unequal_lengths = True``: NaN marks the end of a signal.
     ``takes_ids_from_0 = True``: token ids, integers of 0 and more, of two dimensions.
+    ``takes_missing_values = True``: NaN in a table is a missing value.
+    ``takes_categories = True``: columns of codes, as many as ``n_categories`` says.
     """
+    _require_takes_tables(module, samples)
     if samples.has_short_signals and not getattr(
         module, "takes_unequal_lengths", False
     ):
@@ -111,6 +118,26 @@ def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> 
         _require_same_sizes(module, samples.shape, fitted_shape)
     if getattr(module, "takes_ids_from_0", False):
         _require_token_ids(module, samples.X)
+
+
+def _require_takes_tables(module: nn.Module, samples: Any) -> None:
+    table = samples.table
+    names = [] if table is None else table.names_of_categories()
+    if names and not getattr(module, "takes_categories", False):
+        raise ValueError(
+            f"X holds strings or categories in the columns {names}, which "
+            f"{name_of(module)} does not take. Use DenseNet; or turn them into numbers "
+            "before the net, such as by make_column_transformer(("
+            f"OneHotEncoder(handle_unknown='ignore'), {names}), "
+            "remainder='passthrough')."
+        )
+    if samples.has_missing and not getattr(module, "takes_missing_values", False):
+        raise ValueError(
+            f"Input X contains NaN, and {name_of(module)} does not take missing "
+            "values. Use DenseNet; or fill them before the net, such as by "
+            "SimpleImputer(add_indicator=True); or give the module an attribute "
+            "takes_missing_values = True and let it read NaN."
+        )
 
 
 def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:

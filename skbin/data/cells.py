@@ -1,0 +1,165 @@
+"""The cells of one column: whether they are numbers, categories or times, and which."""
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+
+NUMBER, CATEGORY, TIME, EMPTY = "number", "category", "time", "empty"
+_MICROSECONDS_PER_DAY = 86_400e6
+_TIMES = (datetime.date, np.datetime64)  # a datetime is a date
+_FAMILIES = (
+    (CATEGORY, (str,)),
+    (NUMBER, (bool, Real, Decimal, np.bool_)),
+    (TIME, _TIMES),
+)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a DataFrame of pandas, polars, pyarrow or what narwhals reads."""
+    return bool(nw.dependencies.is_into_dataframe(X))
+
+
+def columns_of(X: Any) -> Iterator[tuple[Any, Any]]:
+    """Give the name (else the position) and the cells of each column."""
+    if is_frame(X):
+        # Not by name: a number would be taken for a row.
+        frame = nw.from_native(X, eager_only=True)
+        yield from zip(frame.columns, frame.iter_columns(), strict=True)
+    else:
+        yield from ((place, X[:, place]) for place in range(X.shape[1]))
+
+
+def has_categorical_dtype(column: Any) -> bool:
+    """Whether a column of a DataFrame was declared to hold categories."""
+    return isinstance(column, nw.Series) and column.dtype in (nw.Categorical, nw.Enum)
+
+
+def kind_of(column: Any, name: Any) -> str:
+    """Say what the cells of a column are; refuse mixtures and what is none of it."""
+    if isinstance(column, nw.Series):
+        dtype = column.dtype
+        if dtype in (nw.String, nw.Categorical, nw.Enum):
+            return CATEGORY if len(column) > column.null_count() else EMPTY
+        if dtype.is_numeric() or dtype in (nw.Boolean, nw.Duration):
+            return NUMBER if len(column) > column.null_count() else EMPTY
+        if dtype in (nw.Date, nw.Datetime):
+            return TIME if len(column) > column.null_count() else EMPTY
+    elif column.dtype.kind in "biuf":
+        return NUMBER
+    elif column.dtype.kind == "M":
+        return TIME
+    return _kind_of_values(values_of(column), name)
+
+
+def _kind_of_values(values: list[Any], name: Any) -> str:
+    first, kind = None, EMPTY
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        family = next((k for k, types in _FAMILIES if isinstance(value, types)), "")
+        if not family:
+            raise ValueError(
+                f"Column {name!r} holds a {type(value).__name__} in row {row}, "
+                f"{str(value)[:40]!r}. Cells are numbers, strings, booleans, dates or "
+                "categories; turn others into one of them, or drop the column. Vectors "
+                f"of equal length go into an array of their own: np.stack(X[{name!r}])."
+            )
+        if first is None:
+            first, kind = (row, value), family
+        elif family != kind:
+            raise ValueError(
+                f"Column {name!r} mixes types: row {first[0]} holds {first[1]!r}, row "
+                f"{row} holds {value!r}. Give it one type, such as by "
+                f"X[{name!r}].astype(str)."
+            )
+    return kind
+
+
+def values_of(column: Any) -> list[Any]:
+    """Give the cells as Python objects, None where one is missing."""
+    if isinstance(column, nw.Series):
+        values = column.to_list()
+        is_missing = column.is_null().to_numpy()
+    else:
+        values = column.tolist()
+        is_missing = np.zeros(len(values), dtype=bool)
+    return [
+        None if missing or _is_nan(value) else value
+        for value, missing in zip(values, is_missing, strict=True)
+    ]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, Real) and value != value
+
+
+def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
+    """Read numbers, truth values and lengths of time (in days); NaN is missing."""
+    if isinstance(column, nw.Series) and column.dtype == nw.Duration:
+        return column.dt.total_microseconds().to_numpy() / _MICROSECONDS_PER_DAY
+    if isinstance(column, nw.Series) and column.dtype.is_numeric():
+        numbers = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    elif not isinstance(column, nw.Series) and column.dtype.kind in "biuf":
+        numbers = column.astype(np.float64)
+    else:
+        floats = (np.nan if v is None else float(v) for v in values_of(column))
+        numbers = np.fromiter(floats, dtype=np.float64)
+    if np.isinf(numbers).any():
+        row = int(np.argmax(np.isinf(numbers)))
+        raise ValueError(
+            f"Input X contains infinity: column {name!r}, first in row {row}. Write "
+            "NaN where a value is missing, and a number where it is large."
+        )
+    return numbers
+
+
+def categories_of(column: Any, name: Any) -> list[Any]:
+    """Read categories as strings or numbers, None where one is missing."""
+    values = values_of(column)
+    plain = [v if v is None or _is_plain(v) else _in_plain(v) for v in values]
+    present = [v for v in plain if v is not None]
+    n_strings = sum(isinstance(v, str) for v in present)
+    if 0 < n_strings < len(present):
+        _kind_of_values(plain, name)
+    return plain
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (str, int, float, bool)
+
+
+def _in_plain(value: Any) -> Any:
+    if isinstance(value, np.generic) and _is_plain(value.item()):
+        return value.item()
+    return str(value)
+
+
+def times_of(column: Any) -> NDArray[np.float64]:
+    """Read times as days since 1970, as the clock on the wall shows them."""
+    if isinstance(column, nw.Series) and column.dtype in (nw.Date, nw.Datetime):
+        if column.dtype == nw.Datetime:
+            column = column.dt.replace_time_zone(None)
+        microseconds = column.cast(nw.Datetime("us")).dt.timestamp("us").to_numpy()
+        return np.asarray(microseconds, dtype=np.float64) / _MICROSECONDS_PER_DAY
+    if not isinstance(column, nw.Series) and column.dtype.kind == "M":
+        values = column
+    else:
+        values = np.array(
+            [_wall(value) for value in values_of(column)],
+            dtype="datetime64[us]",
+        )
+    microseconds = values.astype("datetime64[us]").astype(np.float64)
+    microseconds[np.isnat(values)] = np.nan
+    return microseconds / _MICROSECONDS_PER_DAY
+
+
+def _wall(time: Any) -> Any:
+    if time is None:
+        return np.datetime64("NaT")
+    return time.replace(tzinfo=None) if isinstance(time, datetime.datetime) else time

@@ -1,0 +1,269 @@
+"""A table as people have it, as an array of numbers that a network can embed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import _check_categorical_features
+
+from skbin.data.cells import (
+    CATEGORY,
+    EMPTY,
+    NUMBER,
+    TIME,
+    categories_of,
+    columns_of,
+    is_frame,
+    kind_of,
+    numbers_of,
+    times_of,
+)
+
+# Codes of a column of categories. Those that a fit sees in few rows are learned
+# together, as what predictions have never seen.
+MISSING, OTHER, FIRST = 0, 1, 2
+_FEWEST_ROWS = 5
+_PARTS_OF_TIME = 4  # days, time of day, day of the week, day of the year
+
+
+@dataclass(frozen=True)
+class Column:
+    """What `fit` has learned of one column.
+
+    `kind` is what its cells are; `categories` are those with a code of their own, the
+    most frequent first.
+    """
+
+    name: Any
+    kind: str
+    categories: tuple[Any, ...] = ()
+
+    @property
+    def n_outputs(self) -> int:
+        """How many columns of the array it becomes."""
+        return _PARTS_OF_TIME if self.kind == TIME else 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a table, by which later tables are read.
+
+    A number stays one, NaN where it is missing. A category becomes a code: 0 is
+    missing, 1 is rare or unknown. A time becomes days, the time of day, the day of the
+    week and the day of the year.
+
+    Examples
+    --------
+    >>> X = np.array([["a", 1.0], ["b", None], ["a", 3.0]], dtype=object)
+    >>> table = learn_table(X)
+    >>> table.encode(X)
+    array([[ 2.,  1.],
+           [ 3., nan],
+           [ 2.,  3.]])
+    >>> table.n_categories
+    (4, 0)
+    """
+
+    columns: tuple[Column, ...]
+
+    @property
+    def n_categories(self) -> tuple[int, ...]:
+        """Number of codes of each column of the array, 0 for numbers."""
+        sizes = []
+        for column in self.columns:
+            is_category = column.kind == CATEGORY
+            size = FIRST + len(column.categories) if is_category else 0
+            sizes += [size] * column.n_outputs
+        return tuple(sizes)
+
+    def names_of_categories(self) -> list[Any]:
+        """Names of the columns that hold categories."""
+        return [column.name for column in self.columns if column.kind == CATEGORY]
+
+    def encode(self, X: Any) -> NDArray[np.float64]:
+        """Turn a table with the same columns into an array of numbers."""
+        encoded = np.empty((len(X), len(self.n_categories)))
+        place = 0
+        for learned, (_, cells) in zip(self.columns, columns_of(X), strict=True):
+            part = encoded[:, place : place + learned.n_outputs]
+            part[:] = _encoded(learned, cells)
+            place += learned.n_outputs
+        return encoded
+
+
+def learn_table(
+    X: Any, weight: Any = None, categorical_features: Any = "from_dtype"
+) -> Table:
+    """Learn what the columns of a table hold, from rows of positive weight."""
+    is_named = _check_categorical_features(X, categorical_features)
+    counts = np.ones(len(X), dtype=bool) if weight is None else weight > 0
+    return Table(
+        tuple(
+            _learned(name, cells, is_named is not None and is_named[place], counts)
+            for place, (name, cells) in enumerate(columns_of(X))
+        )
+    )
+
+
+def needs_table(X: Any, categorical_features: Any = "from_dtype") -> bool:
+    """Whether X holds more than numbers that go into one array as they are."""
+    if is_frame(X):
+        if all(_is_of_numpy(dtype) for dtype in getattr(X, "dtypes", [None])):
+            return _names_any(X, categorical_features)
+        dtypes = nw.from_native(X, eager_only=True).schema.dtypes()
+        if any(_is_more_than_numbers(dtype) for dtype in dtypes):
+            return True
+    elif not isinstance(X, np.ndarray) or X.ndim != 2:
+        return False
+    elif X.dtype == object and any(isinstance(value, str) for value in X.flat):
+        return True
+    is_by_dtype = isinstance(categorical_features, str)
+    named = (
+        None if is_by_dtype else _check_categorical_features(X, categorical_features)
+    )
+    return named is not None and bool(named.any())
+
+
+def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
+    """Bring the columns of a DataFrame into an order, if they are the same."""
+    if not is_frame(X):
+        return X
+    frame = nw.from_native(X, eager_only=True)
+    found = frame.columns
+    if found == list(names) or {*found} != {*names}:
+        return X
+    return frame.select(list(names)).to_native()
+
+
+def refuse_names_given_twice(X: Any) -> None:
+    """Refuse a DataFrame in which a name stands for two columns."""
+    if not is_frame(X):
+        return
+    names = Counter(X.columns if hasattr(X, "columns") else X.column_names)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"X has several columns of the same name: {twice}. Rename them, since "
+            "columns are known by their names."
+        )
+
+
+def _is_of_numpy(dtype: Any) -> bool:
+    """Whether a column of pandas is numbers of NumPy's, or a sparse one of them."""
+    is_known = isinstance(dtype, np.dtype) or hasattr(dtype, "fill_value")
+    return is_known and dtype.kind in "biuf"
+
+
+def _names_any(X: Any, categorical_features: Any) -> bool:
+    if isinstance(categorical_features, str):  # by dtype, which was looked at
+        return False
+    named = _check_categorical_features(X, categorical_features)
+    return named is not None and bool(named.any())
+
+
+def require_numbers(X: Any) -> None:
+    """Refuse a DataFrame of anything but finite numbers, where `fit` saw numbers."""
+    if _is_sparse(X):
+        return
+    for name, cells in columns_of(X):
+        kind = kind_of(cells, name)
+        _require_kind(Column(name, NUMBER), kind, {NUMBER, EMPTY})
+        numbers_of(cells, name)
+
+
+def _is_sparse(X: Any) -> bool:
+    return any(hasattr(dtype, "fill_value") for dtype in getattr(X, "dtypes", ()))
+
+
+def _is_more_than_numbers(dtype: Any) -> bool:
+    return not (dtype.is_numeric() or dtype == nw.Boolean)
+
+
+def _learned(
+    name: Any, cells: Any, is_named: bool, counts: NDArray[np.bool_]
+) -> Column:
+    kind = kind_of(cells, name)
+    if kind == EMPTY:
+        return Column(name, EMPTY)
+    if kind == CATEGORY or is_named:
+        values = categories_of(cells, name)
+        seen = Counter(
+            value
+            for value, is_counted in zip(values, counts, strict=True)
+            if is_counted and value is not None
+        )
+        # Of few rows a category keeps fewer, down to one.
+        fewest = min(_FEWEST_ROWS, max(1, int(counts.sum()) // 40))
+        ordered = sorted(seen.items(), key=lambda pair: (-pair[1], str(pair[0])))
+        kept = tuple(value for value, count in ordered if count >= fewest)
+        return Column(name, CATEGORY, kept)
+    return Column(name, kind)
+
+
+def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
+    kind = kind_of(cells, learned.name)
+    if learned.kind == CATEGORY:
+        return _codes(learned, cells)[:, np.newaxis]
+    if kind == EMPTY or learned.kind == EMPTY:
+        _require_kind(
+            learned, kind, {EMPTY} if learned.kind == EMPTY else {EMPTY, kind}
+        )
+        return np.full((len(cells), 1), np.nan)
+    _require_kind(learned, kind, {learned.kind})
+    if learned.kind == TIME:
+        return _parts_of(times_of(cells))
+    return numbers_of(cells, learned.name)[:, np.newaxis]
+
+
+def _require_kind(learned: Column, kind: str, allowed: set[str]) -> None:
+    if kind in allowed:
+        return
+    was = "no value at all" if learned.kind == EMPTY else _in_words(learned.kind)
+    raise ValueError(
+        f"Column {learned.name!r} held {was} in fit, and holds {_in_words(kind)} now. "
+        "Give it the same type."
+    )
+
+
+def _in_words(kind: str) -> str:
+    return {
+        NUMBER: "numbers",
+        CATEGORY: "strings or categories",
+        TIME: "times",
+        EMPTY: "no value at all",
+    }[kind]
+
+
+def _codes(learned: Column, cells: Any) -> NDArray[np.float64]:
+    values = categories_of(cells, learned.name)
+    first = next((value for value in values if value is not None), None)
+    known = learned.categories[0] if learned.categories else first
+    if first is not None and isinstance(first, str) != isinstance(known, str):
+        raise ValueError(
+            f"Column {learned.name!r} held categories such as {known!r} in fit, and "
+            f"holds {first!r} now. Give it the same type."
+        )
+    codes = {value: code for code, value in enumerate(learned.categories, FIRST)}
+    codes[None] = MISSING
+    return np.fromiter((codes.get(v, OTHER) for v in values), float, len(values))
+
+
+def _parts_of(days: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Split times into what repeats and what does not, each in days."""
+    is_missing = np.isnan(days)
+    whole = np.floor(np.where(is_missing, 0, days))
+    date = whole.astype("datetime64[D]")
+    parts = np.column_stack(
+        [
+            days,
+            days - whole,
+            (whole + 3) % 7,  # 0 is Monday: 1970 began on a Thursday
+            (date - date.astype("datetime64[Y]")).astype(float),
+        ]
+    )
+    parts[is_missing] = np.nan
+    return parts
