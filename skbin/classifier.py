@@ -110,6 +110,12 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns of a table that hold categories: names, indices or a mask. "from_dtype":
         those of a categorical dtype. Strings are categories in any case.
+    early_stopping : "auto" or bool, default="auto"
+        Whether `fit` holds out 15 % of the rows, of each class alike, stops when their
+        loss no longer falls, and ends with the weights that did best. "auto": where the
+        network is made for it (`DenseNet`), without a `train_split`, and with 20 rows
+        of each class. True: in any case, by the rows of a `train_split` if there is
+        one.
     memory : str, os.PathLike, joblib.Memory or None, default=None
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
@@ -226,6 +232,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         prior: Any = None,
         pos_label: Any = None,
         categorical_features: Any = "from_dtype",
+        early_stopping: Any = "auto",
         memory: Any = None,
         random_state: Any = None,
         **kwargs: Any,
@@ -261,6 +268,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         self.prior = prior
         self.pos_label = pos_label
         self.categorical_features = categorical_features
+        self.early_stopping = early_stopping
         self.memory = memory
         self.random_state = random_state
 

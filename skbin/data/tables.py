@@ -136,14 +136,15 @@ def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
     found = frame.columns
     if found == list(names) or {*found} != {*names}:
         return X
-    return frame.select(list(names)).to_native()
+    # By place: a name that is a number would be taken for one.
+    return frame[:, [found.index(name) for name in names]].to_native()
 
 
 def refuse_names_given_twice(X: Any) -> None:
     """Refuse a DataFrame in which a name stands for two columns."""
     if not is_frame(X):
         return
-    names = Counter(X.columns if hasattr(X, "columns") else X.column_names)
+    names = Counter(X.column_names if hasattr(X, "column_names") else X.columns)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ValueError(

@@ -18,9 +18,10 @@ from skbin.export.description import (
     WEIGHT,
     is_chosen_by_reader,
 )
-from skbin.export.fitted import require, require_shape_for_weights, set_fitted
+from skbin.export.fitted import require_shape_for_weights, set_fitted
 from skbin.export.format_2 import in_format_3
 from skbin.export.names import NETWORKS, find_class
+from skbin.export.table import require
 from skbin.machine.randomness import seeded
 from skbin.training.module import make_module
 

@@ -1,6 +1,5 @@
 """What a fitted estimator knows of its training data, as JSON and back."""
 
-import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,16 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 from skbin.classifier import BinaryNetClassifier
 from skbin.data.fitted import FittedData
 from skbin.data.labels import BinaryLabels
+from skbin.export.table import (
+    describe_table,
+    names_in_json,
+    require,
+    table_from,
+)
 
 _MOST_BYTES_OF_A_LABEL = 2**16
 # Lists of signals are padded to the length of training when they are predicted.
 _MOST_VALUES_OF_A_SAMPLE, _MOST_VALUES_PER_WEIGHT = 2**16, 100
-
-
-def require(is_right: bool, wanted: str, got: Any) -> None:
-    """Raise ValueError with what was wanted and what the file holds."""
-    if not is_right:
-        raise ValueError(f"it needs {wanted}, got {reprlib.repr(got)}.")
 
 
 def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
@@ -39,9 +38,10 @@ def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
         "largest_id": data.largest_id,
         "offset": _plain(data.offset),
         "inputs": None if data.inputs is None else list(data.inputs),
-        "channels": _names_in_json(data.channels),
+        "channels": names_in_json(data.channels),
+        "table": describe_table(data.table),
         "input_columns": {
-            name: _names_in_json(columns)
+            name: names_in_json(columns)
             for name, columns in (data.input_columns or {}).items()
         }
         or None,
@@ -66,6 +66,7 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
     hidden_by = described["prior_hidden_by"]
     is_name = hidden_by is None or isinstance(hidden_by, str)
     require(is_name, "prior_hidden_by to be a name or null", hidden_by)
+    table = table_from(described["table"], shape)
     estimator._data = FittedData(
         labels=_labels_from(described["classes"], described["positive_index"]),
         shape=shape,
@@ -73,6 +74,7 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
         offset=_offset_from(described["offset"], shape, inputs),
         inputs=None if inputs is None else tuple(inputs),
         channels=_names_from(described["channels"]),
+        table=table,
         input_columns=_input_columns_from(described["input_columns"], inputs),
         class_totals=totals,
         pos_weight=_weight_from(described["pos_weight"]),
@@ -81,7 +83,9 @@ def set_fitted(estimator: BinaryNetClassifier, described: dict[str, Any]) -> Non
     )
     n_features, names = described["n_features_in"], described["feature_names_in"]
     if n_features is not None:
-        is_size = shape is not None and len(shape) > 1 and n_features == shape[1]
+        n_columns = shape[1] if shape is not None and len(shape) > 1 else None
+        n_columns = n_columns if table is None else len(table.columns)
+        is_size = n_features == n_columns
         require(is_size, f"n_features_in to fit the shape {shape}", n_features)
         estimator.n_features_in_ = n_features
     if names is not None:
@@ -101,18 +105,6 @@ def require_shape_for_weights(shape: Any, n_weights: int) -> None:
             "that nobody's memory is filled by a small file. Shorten the samples, or "
             "use joblib.dump."
         )
-
-
-def _names_in_json(names: tuple[Any, ...] | None) -> list[Any] | None:
-    if names is None:
-        return None
-    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
-    if not all(type(name) in (str, int) for name in plain):
-        raise ValueError(
-            f"save writes names of columns that are strings or integers, got {names}. "
-            "Rename the columns of the DataFrames before fit, or use joblib.dump."
-        )
-    return plain
 
 
 def _names_from(names: Any) -> tuple[Any, ...] | None:

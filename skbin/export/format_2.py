@@ -56,6 +56,7 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
             "offset": None,
             "inputs": None,
             "channels": None,
+            "table": None,
             "input_columns": None,
             "class_totals": described["class_totals"],
             "pos_weight": numbers["pos_weight_"],

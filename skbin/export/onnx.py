@@ -126,6 +126,14 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
             "export_onnx needs a net with compile=False: save it, and export what "
             "skbin.load gives you."
         )
+    table = None if net._data is None else net._data.table
+    if table is not None:
+        raise ValueError(
+            "export_onnx writes a graph of numbers, but the net reads a table with "
+            f"{', '.join(sorted({column.kind for column in table.columns}))} columns. "
+            "Encode them before the net, in a Pipeline of scikit-learn's transformers, "
+            "or keep the estimator with skbin.save."
+        )
     if net.predict_nonlinearity != "auto":
         raise ValueError(
             "export_onnx needs predict_nonlinearity='auto', got "

@@ -338,6 +338,9 @@ def _pandas_parts(value: Any) -> tuple[Any, ...] | None:
         return value.index, value.columns, columns
     if isinstance(value, pandas.Series):
         return value.index, value.name, value.array
+    if isinstance(value, pandas.arrays.ArrowExtensionArray):
+        # Arrow's buffers hold more than the values.
+        return str(value.dtype), value.to_numpy(dtype=object)
     return None
 
 

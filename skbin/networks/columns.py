@@ -1,6 +1,7 @@
 """Layers that scale and embed columns and channels by what training rows hold."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -55,6 +56,30 @@ class ColumnScale(nn.Module):
         scaled = ((X - self.center) * self.factor).nan_to_num(nan=0.0)
         scaled = scaled.clamp(-_FARTHEST, _FARTHEST)
         return scaled / torch.sqrt(1 + (scaled / self.limit) ** 2)
+
+
+class ScaledColumns(ColumnScale):
+    """Scale columns; a missing value becomes a number that is learned."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__(n_features)
+        self.missing = nn.Parameter(torch.zeros(n_features))
+
+    def learn(self, X: torch.Tensor) -> None:
+        """Take centers and spreads; a missing value begins beside all others."""
+        super().learn(X)
+        has_missing = X.flatten(1).isnan().any(dim=0)
+        with torch.no_grad():
+            self.missing.copy_(torch.where(has_missing, _LIMIT, 0.0))
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        # Files of version 0.1 know no missing values.
+        state_dict.setdefault(f"{prefix}missing", torch.zeros_like(self.missing))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Scale rows, (n, n_features) -> (n, n_features)."""
+        return torch.where(X.isnan(), self.missing, super().forward(X))
 
 
 class ChannelScale(nn.Module):
@@ -141,7 +166,7 @@ def embed_columns(
     require_sizes(n_bins=n_bins, at_least=0)
     require_sizes(embedding_dim=embedding_dim)
     if not n_bins:
-        return ColumnScale(n_features), 1
+        return ScaledColumns(n_features), 1
     return PiecewiseLinearEmbedding(n_features, n_bins, embedding_dim), embedding_dim
 
 
@@ -184,6 +209,16 @@ class PiecewiseLinearEmbedding(nn.Module):
             self.start[place, :n_used] = edges[:-1]
             self.width[place, :n_used] = edges.diff()
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        # Files of version 0.1 know no missing values, and hold intervals of width 0.
+        bends, width = f"{prefix}bends", f"{prefix}width"
+        n_bins = self.start.shape[1]
+        if bends in state_dict and state_dict[bends].shape[1] == n_bins:
+            state_dict[bends] = F.pad(state_dict[bends], (0, 0, 0, 1))
+            tiny = torch.finfo(torch.float32).tiny
+            state_dict[width] = state_dict[width].clamp(min=tiny)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed rows, (n, n_features) -> (n, n_features * embedding_dim)."""
         require_width(X, len(self.start), "columns")
@@ -203,7 +238,6 @@ class TableEmbedding(nn.Module):
     numbers: torch.Tensor
     categories: torch.Tensor
     first_row: torch.Tensor
-    n_codes: torch.Tensor
 
     def __init__(
         self,
@@ -213,25 +247,27 @@ class TableEmbedding(nn.Module):
         n_categories: Sequence[int],
     ) -> None:
         super().__init__()
-        sizes = torch.tensor(tuple(n_categories), dtype=torch.int64)
-        if len(sizes) != n_features:
+        if len(n_categories) != n_features:
             raise ValueError(
                 f"n_categories needs one number for each of {n_features} columns, got "
-                f"{len(sizes)}."
+                f"{len(n_categories)}."
             )
+        numbers = [place for place, size in enumerate(n_categories) if not size]
+        categories = [place for place, size in enumerate(n_categories) if size]
+        starts = [0, *accumulate(n_categories)]
+        first_rows = [starts[place] for place in categories]
         self.register_buffer("is_learned", torch.tensor(False))
-        self.register_buffer("numbers", torch.nonzero(sizes == 0).flatten())
-        self.register_buffer("categories", torch.nonzero(sizes > 0).flatten())
-        self.register_buffer("n_codes", sizes[sizes > 0])
-        self.register_buffer("first_row", self.n_codes.cumsum(0) - self.n_codes)
-        n_numbers = len(self.numbers)
+        self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.int64))
+        self.register_buffer("categories", torch.tensor(categories))
+        self.register_buffer("first_row", torch.tensor(first_rows))
+        n_numbers = len(numbers)
         self.of_numbers: Any = None
         n_values = 0
         if n_numbers:
             self.of_numbers, n_values = embed_columns(n_numbers, n_bins, embedding_dim)
-        self.of_categories = nn.Embedding(int(self.n_codes.sum()), embedding_dim)
+        self.of_categories = nn.Embedding(sum(n_categories), embedding_dim)
         nn.init.normal_(self.of_categories.weight, std=_SPREAD_OF_CATEGORIES)
-        self.n_outputs = n_numbers * n_values + len(self.categories) * embedding_dim
+        self.n_outputs = n_numbers * n_values + len(categories) * embedding_dim
 
     def learn(self, X: torch.Tensor) -> None:
         """Take the scales of numbers from rows."""

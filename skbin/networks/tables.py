@@ -22,7 +22,7 @@ class DenseNet(Prepared):
         Number of columns. `BinaryNetClassifier` takes it from the data.
     hidden_units : sequence of int, default=(256, 256)
         Width of each hidden layer.
-    dropout : float, default=0.3
+    dropout : float, default=0.5
         Fraction of the hidden units that are dropped in training.
     n_bins : int, default=None
         Intervals, with equally many training rows in each, of the piecewise linear
@@ -50,12 +50,13 @@ class DenseNet(Prepared):
 
     takes_missing_values = True
     takes_categories = True
+    stops_early = True
 
     def __init__(
         self,
         n_features: int,
         hidden_units: Sequence[int] = (256, 256),
-        dropout: float = 0.3,
+        dropout: float = 0.5,
         n_bins: int | None = None,
         embedding_dim: int = 8,
         n_categories: Sequence[int] | None = None,

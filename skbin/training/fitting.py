@@ -26,6 +26,7 @@ from skbin.data.splits import split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
+from skbin.training.early_stopping import split_to_stop
 from skbin.training.loss import (
     resolve_pos_weight,
     warn_if_pos_weight_inverted,
@@ -113,19 +114,22 @@ def _split(
         routed = process_routing(net, method, **fit_params)
         split_params = routed.get("splitter", {"split": {}})["split"]
     dataset = net._dataset_of(samples, samples.target, samples.weight)
+    to_stop = split_to_stop(net, samples, dataset, method)
+    net._run.stops_early = to_stop is not None
+    train_split = net.train_split or to_stop
     if isinstance(dataset, TensorRows):
         train, valid = split_rows(
-            net.train_split,
+            train_split,
             dataset,
             samples.target,
             random_state=net._run.seed,
             **split_params,
         )
-    elif not net.train_split:
+    elif not train_split:
         train, valid = dataset, None
     else:
         targets = () if samples.target is None else (samples.target,)
-        parts = net.train_split(dataset, *targets, **split_params)
+        parts = train_split(dataset, *targets, **split_params)
         train, valid = (encoded_part(part, dataset) for part in parts)
     if valid is not None and not isinstance(valid, IterableDataset) and not len(valid):
         raise ValueError(

@@ -27,6 +27,7 @@ from skbin.training.callbacks import (
     WeightedScoring,
     refuse_unknown_callbacks,
 )
+from skbin.training.early_stopping import BestWeights
 from skbin.training.iterators import make_iterator
 from skbin.training.loss import (
     applies_pos_weight,
@@ -89,6 +90,7 @@ class LogitNet(ParameterNet):
             inherited[name] = WeightedScoring(metric, name=name, lower_is_better=False)
         inherited["progress"] = EpochProgress()
         inherited["cosine_decay"] = CosineDecay()
+        inherited["best_weights"] = BestWeights()
         inherited["epoch_tasks"] = EpochTasks()
         inherited["print_log"] = EpochTable()
         return list(inherited.items())
@@ -126,6 +128,9 @@ class LogitNet(ParameterNet):
 
     def _module_for_data(self) -> Any:
         return self.module
+
+    def _can_stop_early(self) -> bool:
+        return True
 
     def initialize_criterion(self):
         """Make the loss; an instance is copied, never changed. See skorch."""

@@ -26,6 +26,7 @@ class Run:
     valid: Any = None
     batch_weight: Any = None  # of the rows in the batch of this step
     loss_was_ours: bool = False
+    stops_early: bool = False
     random_state_between: Any = None  # of a training that goes on
     was_interrupted: bool = False
     listeners: dict[str, list[Any]] = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""The columns of a table that `fit` has learned, as JSON and back."""
+
+import reprlib
+from typing import Any
+
+import numpy as np
+
+from skbin.data.cells import CATEGORY, EMPTY, NUMBER, TIME
+from skbin.data.tables import Column, Table
+
+
+def require(is_right: bool, wanted: str, got: Any) -> None:
+    """Raise ValueError with what was wanted and what the file holds."""
+    if not is_right:
+        raise ValueError(f"it needs {wanted}, got {reprlib.repr(got)}.")
+
+
+def names_in_json(names: tuple[Any, ...] | None) -> list[Any] | None:
+    """Write down names of columns; refuse those that JSON does not keep."""
+    if names is None:
+        return None
+    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
+    if not all(type(name) in (str, int) for name in plain):
+        raise ValueError(
+            f"save writes names of columns that are strings or integers, got {names}. "
+            "Rename the columns of the DataFrames before fit, or use joblib.dump."
+        )
+    return plain
+
+
+def describe_table(table: Table | None) -> list[Any] | None:
+    """Write down the columns."""
+    if table is None:
+        return None
+    names = names_in_json(tuple(column.name for column in table.columns)) or []
+    return [
+        {"name": name, "kind": c.kind, "categories": list(c.categories)}
+        for name, c in zip(names, table.columns, strict=True)
+    ]
+
+
+def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
+    """Check what `describe_table` wrote, and build it."""
+    if columns is None:
+        return None
+    are_columns = isinstance(columns, list) and all(map(_is_column, columns))
+    require(are_columns, "table to be columns with a kind and categories", columns)
+    table = Table(
+        tuple(Column(c["name"], c["kind"], tuple(c["categories"])) for c in columns)
+    )
+    fits = shape is not None and shape[1:] == (len(table.n_categories),)
+    require(fits, f"a table that becomes samples of the shape {shape}", columns)
+    return table
+
+
+def _is_column(column: Any) -> bool:
+    if not isinstance(column, dict) or {*column} != {"name", "kind", "categories"}:
+        return False
+    categories = column["categories"]
+    return (
+        type(column["name"]) in (str, int)
+        and column["kind"] in (NUMBER, CATEGORY, TIME, EMPTY)
+        and isinstance(categories, list)
+        and all(type(category) in (str, int, float, bool) for category in categories)
+        and len({*categories}) == len(categories)
+    )

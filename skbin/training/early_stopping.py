@@ -1,0 +1,148 @@
+"""When to stop: by the loss of rows held out, with the best weights back."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
+
+from skbin.data.rows import TensorRows
+from skbin.training.output import n_rows_of
+
+# Measured on tables: see docs/benchmarks/tables.rst.
+SHARE_HELD_OUT = 0.15
+_PATIENCE = 12  # epochs
+_AVERAGED = 0.5  # share of the epochs before in the mean of weights
+_FEWEST_OF_A_CLASS = 20
+
+
+def split_to_stop(
+    net: Any, samples: Any, dataset: Any, method: str
+) -> ValidSplit | None:
+    """Give the split by which a training is stopped, None if all rows are trained on.
+
+    With "auto" a fit holds rows out where the network asks for it by a class attribute
+    ``stops_early = True``, nothing else holds rows out, and both classes have rows to
+    spare.
+    """
+    if not net.early_stopping or method != "fit" or not net._can_stop_early():
+        return None
+    is_asked = net.early_stopping is True
+    if not is_asked and not _is_wanted(net, samples):
+        return None
+    if samples.is_dataset and samples.target is None:
+        raise ValueError(
+            "early_stopping=True holds out rows of both classes, but the labels of a "
+            "Dataset are not known. Pass y beside it, fit(dataset, y), or a "
+            "train_split with a callback EarlyStopping."
+        )
+    target = samples.target
+    if isinstance(dataset, TensorRows):
+        # Copies of a row stay on one side.
+        target = target[np.unique(dataset.row_keys(), return_index=True)[1]]
+    counts = np.bincount(target.astype(int), minlength=2)
+    if counts.min() >= _FEWEST_OF_A_CLASS:
+        return ValidSplit(SHARE_HELD_OUT, stratified=True)
+    if is_asked:
+        rarer = (samples.labels.negative, samples.labels.positive)[counts.argmin()]
+        raise ValueError(
+            f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows, but the "
+            f"class {rarer!r} has {counts.min()} different rows, and fewer than "
+            f"{_FEWEST_OF_A_CLASS} say nothing. Pass early_stopping='auto' or False."
+        )
+    return None
+
+
+def _is_wanted(net: Any, samples: Any) -> bool:
+    asks = getattr(net._bare_module(), "stops_early", False)
+    is_free = not net.train_split and not net.get_params_for("iterator_train")
+    return asks and is_free and not samples.is_dataset and net._run.is_fresh
+
+
+class BestWeights(EarlyStopping):
+    """Keeps the weights that do best on rows held out, and stops when none do better.
+
+    Weights are means over epochs, each counting half as much as the next: those of one
+    epoch are noisy while the learning rate is high. Works while the net stops early.
+
+    Examples
+    --------
+    >>> from skbin import BinaryNetClassifier
+    >>> net = BinaryNetClassifier(callbacks__best_weights__patience=5)
+    """
+
+    monitor = None
+
+    def __init__(self, patience: int = _PATIENCE) -> None:
+        self.patience = patience
+
+    def initialize(self) -> "BestWeights":
+        """Start anew."""
+        self._average: list[dict[str, Any]] = []
+        self._best: list[dict[str, Any]] = []
+        self._lowest, self._n_worse = np.inf, 0
+        return self
+
+    def _get_param_names(self) -> list[str]:
+        return ["patience"]
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
+        """Forget an earlier training."""
+        self.initialize()
+
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **_: Any
+    ) -> None:
+        """Average the weights, and look how they do."""
+        if net._run is None or not net._run.stops_early:
+            return
+        modules = [getattr(net, f"{name}_") for name in net._modules]
+        now = [copy.deepcopy(module.state_dict()) for module in modules]
+        before = self._average or now
+        self._average = [_mean(*states) for states in zip(before, now, strict=True)]
+        _load(modules, self._average)
+        loss = _mean_loss(net, dataset_valid)
+        _load(modules, now)
+        is_best = loss < self._lowest
+        net.history.record("averaged_valid_loss", loss)
+        net.history.record("averaged_valid_loss_best", is_best)
+        if is_best:
+            self._lowest, self._n_worse, self._best = loss, 0, self._average
+            return
+        self._n_worse += 1
+        if self._n_worse >= self.patience:
+            raise KeyboardInterrupt  # as skorch's EarlyStopping does
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
+        """Put the best weights back."""
+        if self._best:
+            _load([getattr(net, f"{name}_") for name in net._modules], self._best)
+        self.initialize()  # files and pickles of the net need not hold them twice
+
+
+def _mean(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Average weights; what does not change stays exact, infinite or not a number."""
+    return {name: _mean_of(before[name], value) for name, value in after.items()}
+
+
+def _mean_of(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    if not after.is_floating_point():
+        return after
+    return torch.where(after == before, after, after.lerp(before, _AVERAGED))
+
+
+def _load(modules: list[Any], states: list[dict[str, Any]]) -> None:
+    for module, state in zip(modules, states, strict=True):
+        module.load_state_dict(state)
+
+
+def _mean_loss(net: Any, dataset: Any) -> float:
+    total = n = 0.0
+    for batch in net.get_iterator(dataset, training=False):
+        weight = net._weight_of(batch)
+        loss = float(net.validation_step(batch, **net._says_whole(batch))["loss"])
+        size = n_rows_of(batch[0]) if weight is None else float(weight.sum())
+        total, n = total + loss * size, n + size
+    return total / n

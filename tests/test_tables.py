@@ -1,0 +1,442 @@
+"""Tables as people have them: raw DataFrames in, without a step before."""
+
+import datetime
+import pickle
+from decimal import Decimal
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from torch import nn
+
+from skbin import BinaryNetClassifier, export_onnx, load, save
+from skbin.data.tables import OTHER, learn_table
+
+N = 240
+
+
+def quick(*args, **params):
+    return BinaryNetClassifier(*args, **{"max_epochs": 4, "random_state": 0, **params})
+
+
+def make_frame(n=N, seed=0):
+    """A column of each kind that people have, with values missing in most."""
+    rng = np.random.default_rng(seed)
+
+    def some(values):
+        return [None if rng.random() < 0.1 else value for value in values]
+
+    words = rng.choice(["red", "green", "blue"], n)
+    return pd.DataFrame(
+        {
+            "float": pd.Series(some(rng.normal(size=n)), dtype=float),
+            "int": rng.integers(0, 9, n),
+            "bool": rng.random(n) < 0.5,
+            "string": pd.Series(some(words), dtype="str"),
+            "object": pd.Series(some(words), dtype=object),
+            "category": pd.Categorical(some(words)),
+            "nullable int": pd.array(some(range(n)), dtype="Int64"),
+            "nullable bool": pd.array(some(rng.random(n) < 0.5), dtype="boolean"),
+            "arrow": pd.array(some(range(n)), dtype="int64[pyarrow]"),
+            "arrow string": pd.array(some(words), dtype="string[pyarrow]"),
+            "time": pd.date_range("2024-01-01", periods=n, freq="7h"),
+            "zone": pd.date_range("2024-01-01", periods=n, freq="7h", tz="Asia/Tokyo"),
+            "duration": pd.to_timedelta(rng.integers(0, 99, n), unit="h"),
+            "date": [datetime.date(2024, 1, 1 + i % 28) for i in range(n)],
+            "decimal": [Decimal(int(i)) / 7 for i in range(n)],
+            "objects of bool": pd.Series(some(rng.random(n) < 0.5), dtype=object),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    X = make_frame()
+    return X, ((X["object"] == "red") & X["bool"]).to_numpy().astype(int)
+
+
+FORMS = {
+    "pandas": lambda X: X,
+    "polars": pl.from_pandas,
+    "pyarrow": pa.Table.from_pandas,
+    "backwards": lambda X: X[X.columns[::-1]],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_of_a_table_are_one_table(table, form):
+    X, y = table
+    X_other = FORMS[form](X)
+    net = quick().fit(X, y)
+    assert_array_equal(net.predict_proba(X_other), net.predict_proba(X))
+    if form != "backwards":  # the columns of a network are drawn in order
+        other = quick().fit(X_other, y)
+        assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore:Class 1 has one distinct row")
+def test_a_table_is_learnt_from_each_of_its_kinds_of_columns():
+    rng = np.random.default_rng(0)
+    n = 600
+    y = (rng.random(n) < 0.3).astype(int)
+    telling = {
+        "string": np.where(y, "yes", "no"),
+        "category": pd.Categorical(np.where(y, "yes", "no")),
+        "bool": y.astype(bool),
+        "missing number": np.where(y, np.nan, rng.normal(size=n)),
+        "missing string": np.where(y, None, "here"),
+        "number": y * 5.0 + 1e9,
+        "time of day": pd.Timestamp("2024-01-01")
+        + pd.to_timedelta(rng.integers(0, 300, n) * 24 + y * 12, unit="h"),
+    }
+    for name, column in telling.items():
+        X = pd.DataFrame({"noise": rng.normal(size=n), name: column})
+        net = quick(max_epochs=200, early_stopping=False).fit(X[:400], y[:400])
+        assert net.score(X[400:], y[400:]) > 0.95, name
+
+
+def test_what_is_learned_goes_wherever_the_estimator_goes(table, tmp_path):
+    X, y = table
+    net = quick().fit(X, y)
+    expected = net.predict_proba(X)
+    save(net, tmp_path / "net")
+    copies = [
+        load(tmp_path / "net"),
+        pickle.loads(pickle.dumps(net)),
+        clone(net).fit(X, y),
+        quick(memory=tmp_path / "memory").fit(X, y),
+        quick(memory=tmp_path / "memory").fit(X, y),
+    ]
+    for copy in copies:
+        assert_array_equal(copy.predict_proba(X), expected)
+        assert copy.n_features_in_ == X.shape[1]
+        assert copy.feature_names_in_.tolist() == X.columns.tolist()
+
+
+def test_memory_tells_categories_apart_that_have_the_same_codes(table, tmp_path):
+    X, y = table
+    net = quick(memory=tmp_path)
+    first = net.fit(X[["object", "int"]], y).predict_proba(X[["object", "int"]])
+    renamed = X[["object", "int"]].replace({"object": {"red": "rouge"}})
+    assert net.fit(renamed, y).predict_proba(renamed).shape == first.shape
+    assert net._data.table.columns[0].categories != ("red", "green", "blue")
+
+
+def test_training_goes_on_with_the_categories_of_the_first_call(table):
+    X, y = table
+    net = quick().partial_fit(X[:100], y[:100], classes=[0, 1])
+    before = net._data.table
+    net.partial_fit(X.assign(object="never seen"), y)
+    assert net._data.table == before
+
+
+def test_searches_pipelines_and_inspection_take_frames(table):
+    X, y = table
+    X, y = X[["object", "bool", "float"]], np.arange(len(y)) % 3 == 0
+    assert cross_val_score(quick(), X, y, cv=2, error_score="raise").shape == (2,)
+    search = GridSearchCV(quick(), {"threshold": [0.2, 0.5]}, cv=2, error_score="raise")
+    search.fit(X, y)
+    importance = permutation_importance(search, X, y, n_repeats=2, random_state=0)
+    assert importance.importances_mean.shape == (3,)
+    encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), quick())
+    assert encoded.fit(X[["object"]], y).predict(X[["object"]]).shape == (len(y),)
+
+
+# ---- categories
+
+
+def test_unknown_rare_and_missing_categories_have_codes_of_their_own():
+    X = pd.DataFrame({"c": ["a"] * 300 + ["b"] * 90 + ["once", None]})
+    learned = learn_table(X)
+    assert learned.columns[0].categories == ("a", "b")
+    codes = learned.encode(pd.DataFrame({"c": ["a", "b", "once", "new", None]}))
+    assert codes.ravel().tolist() == [2, 3, OTHER, OTHER, 0]
+
+
+def test_categories_are_counted_where_rows_count():
+    X = pd.DataFrame({"c": ["a", "b"] * 200})
+    learned = learn_table(X, weight=np.tile([1.0, 0.0], 200))
+    assert learned.columns[0].categories == ("a",)
+
+
+@pytest.mark.parametrize(
+    "values",
+    {
+        "ids, each once": [f"id {i}" for i in range(N)],
+        "10,000 categories": [f"id {i % 10_000}" for i in range(60_000)],
+        "one category": ["same"] * N,
+        "nothing": [None] * N,
+        "a category of one row": ["a"] * (N - 1) + ["b"],
+        "a constant number": [5.0] * N,
+        "no number": [np.nan] * N,
+        "a number far from zero": [1.7e18 + 1e9 * i for i in range(N)],
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_columns_that_tell_little_do_no_harm(values):
+    values = values[1]
+    n = len(values)
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    X = pd.DataFrame({"value": values, "y": y + rng.normal(scale=0.1, size=n)})
+    net = quick(max_epochs=max(2, 40 * N // n)).fit(X, y)
+    assert net.score(X, y) > 0.95
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(
+    "named", [[0], ["code"], [True, False], np.array([0])], ids=str
+)
+def test_categories_may_be_named(named):
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 30, 400)
+    y = code % 2
+    X = pd.DataFrame({"code": code, "noise": rng.normal(size=400)})
+    net = quick(categorical_features=named, max_epochs=200).fit(X, y)
+    assert net._data.table.n_categories == (32, 0)
+    assert net.score(X, y) > 0.95
+    if not isinstance(named, list) or named != ["code"]:
+        array = quick(categorical_features=named, max_epochs=200).fit(X.to_numpy(), y)
+        assert_allclose(array.predict_proba(X.to_numpy()), net.predict_proba(X))
+
+
+def test_arrays_of_objects_with_strings_are_tables(table):
+    X, y = table
+    values = X[["object", "int"]].to_numpy()
+    net = quick().fit(values, y)
+    assert net._data.table.n_categories == (5, 0)
+    assert net.predict_proba(values).shape == (N, 2)
+
+
+def test_names_that_are_no_columns_are_refused(table):
+    with pytest.raises(ValueError, match="'colour' which is not a valid feature name"):
+        quick(categorical_features=["colour"]).fit(*table)
+
+
+# ---- missing values
+
+
+@pytest.mark.parametrize("n_bins", [None, 0])
+def test_missing_numbers_are_learnt_in_arrays_as_in_frames(n_bins):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    X[rng.random((400, 3)) < 0.3] = np.nan
+    y = np.isnan(X[:, 0]).astype(int)
+    net = quick(max_epochs=200, module__n_bins=n_bins, early_stopping=False).fit(X, y)
+    assert net.score(X, y) > 0.99
+    as_frame = clone(net).fit(pd.DataFrame(X, columns=list("abc")), y)
+    assert_array_equal(
+        as_frame.predict_proba(pd.DataFrame(X, columns=list("abc"))),
+        net.predict_proba(X),
+    )
+    assert net.__sklearn_tags__().input_tags.allow_nan
+
+
+def test_a_value_missing_only_in_predictions_counts_as_the_median():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(301, 2)).astype(np.float32)
+    net = quick(early_stopping=False).fit(X, X[:, 0] > 1)
+    at_median = np.median(X, axis=0, keepdims=True)
+    missing = np.full((1, 2), np.nan)
+    assert_allclose(net.predict_proba(missing), net.predict_proba(at_median), rtol=1e-5)
+
+
+class Sum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, X):
+        return X.nansum(dim=1) * self.scale
+
+
+class TakesMissing(Sum):
+    takes_missing_values = True
+
+
+@pytest.mark.parametrize("when", ["fit", "predict"])
+def test_a_module_of_ones_own_says_whether_it_takes_missing_values(when):
+    X = np.arange(8.0).reshape(4, 2)
+    holed = np.where(X == 3, np.nan, X)
+    y = [0, 1, 0, 1]
+    assert quick(TakesMissing).fit(holed, y).predict(holed).shape == (4,)
+    net = quick(Sum)
+    if when == "predict":
+        net.fit(X, y)
+    with pytest.raises(ValueError, match="contains NaN, and Sum does not take"):
+        net.fit(holed, y) if when == "fit" else net.predict(holed)
+    assert not net.__sklearn_tags__().input_tags.allow_nan
+
+
+def test_a_module_of_ones_own_is_told_what_categories_there_are(table):
+    class Tells(Sum):
+        takes_categories = True
+        takes_missing_values = True
+
+        def __init__(self, n_features, n_categories):
+            super().__init__()
+            self.told = n_features, n_categories
+
+    X, y = table
+    net = quick(Tells).fit(X[["object", "time"]], y)
+    assert net.module_.told == (5, (5, 0, 0, 0, 0))
+    with pytest.raises(ValueError, match=r"\['object'\], which Sum does not take"):
+        quick(Sum).fit(X[["object", "time"]], y)
+
+
+# ---- columns by name
+
+
+def test_a_name_that_stands_for_two_columns_is_refused(table):
+    X, y = table
+    twice = X.set_axis(["same", "same", *X.columns[2:]], axis=1)
+    for net, call in ((quick(), "fit"), (quick().fit(X, y), "predict")):
+        arguments = (twice, y) if call == "fit" else (twice,)
+        with pytest.raises(ValueError, match=r"same name: \['same'\]"):
+            getattr(net, call)(*arguments)
+
+
+@pytest.mark.parametrize("columns", [["object", "int"], ["float", "int"]])
+def test_other_columns_are_refused_by_name(table, columns):
+    X, y = table
+    net = quick().fit(X[columns], y)
+    with pytest.raises(ValueError, match=f"now missing:\n- {columns[0]}"):
+        net.predict(X[columns[1:]])
+    with pytest.raises(ValueError, match="unseen at fit time:\n- new"):
+        net.predict(X[columns].assign(new=1))
+
+
+def test_columns_without_names_are_known_by_their_place():
+    X = pd.DataFrame({0: ["a", "b"] * 20, 1: np.arange(40)})
+    y = [0, 1] * 20
+    net = quick().fit(X, y)
+    assert_array_equal(net.predict_proba(X[[1, 0]]), net.predict_proba(X))
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["a", 1] * 20, r"'bad' mixes types: row 0 holds 'a', row 1 holds 1"),
+        ([1, None, "a", 2] * 10, r"'bad' mixes types: row 0 holds 1, row 2 holds 'a'"),
+        ([[1], [2]] * 20, r"'bad' holds a list in row 0"),
+        ([None, {"a": 1}] * 20, r"'bad' holds a dict in row 1"),
+        (np.arange(40) * 1j, r"'bad' holds a complex in row 0"),
+        ([1.0, np.inf] * 20, r"infinity: column 'bad', first in row 1"),
+        ([b"a", b"b"] * 20, r"'bad' holds a bytes in row 0"),
+    ],
+)
+@pytest.mark.parametrize("others", ["numbers", "strings"])
+def test_cells_that_are_no_values_are_refused_with_column_and_row(
+    column, message, others
+):
+    other = np.arange(40.0) if others == "numbers" else ["x", "y"] * 20
+    X = pd.DataFrame({"good": other, "bad": column})
+    net = quick()
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, [0, 1] * 20)
+    assert not hasattr(net, "module_")
+
+
+@pytest.mark.parametrize(
+    ("fitted", "later", "message"),
+    [
+        (["a", "b"], [1, 2], "held categories such as 'a' in fit, and holds 1 now"),
+        ([1.5, 2.5], ["a", "b"], "held numbers in fit, and holds strings"),
+        ([1.5, 2.5], pd.to_datetime(["2024", "2025"]), "held numbers .* holds times"),
+        (pd.to_datetime(["2024", "2025"]), [1, 2], "held times .* holds numbers now"),
+        ([None, None], ["a", "b"], "held no value at all in fit, and holds strings"),
+    ],
+)
+@pytest.mark.parametrize("others", ["numbers", "strings"])
+def test_a_column_that_becomes_another_kind_is_refused(fitted, later, message, others):
+    other = np.arange(40.0) if others == "numbers" else ["x", "y"] * 20
+    make = lambda cells: pd.DataFrame({"c": list(cells) * 20, "other": other})  # noqa: E731  short
+    net = quick().fit(make(fitted), [0, 1] * 20)
+    with pytest.raises(ValueError, match=message):
+        net.predict(make(later))
+
+
+@pytest.mark.parametrize("kind", ["object", "float", "time"])
+def test_a_column_may_be_empty_in_predictions(table, kind):
+    X, y = table
+    net = quick().fit(X[[kind, "string"]], y)
+    empty = X[[kind, "string"]].assign(**{kind: None})
+    assert np.isfinite(net.predict_proba(empty)).all()
+
+
+def test_what_onnx_cannot_hold_yet_is_refused_at_once(table, tmp_path):
+    net = quick().fit(*table)
+    with pytest.raises(ValueError, match="the net reads a table"):
+        export_onnx(net, tmp_path / "net.onnx")
+
+
+# ---- laws
+
+
+def test_the_array_is_at_most_three_times_the_table():
+    X = make_frame(2000)
+    raw = X.memory_usage(index=False, deep=True).sum()
+    encoded = learn_table(X).encode(X).astype(np.float32)
+    assert encoded.nbytes <= 3 * raw
+
+
+cells = st.one_of(st.none(), st.text(max_size=3))
+
+
+@settings(max_examples=50)
+@given(st.lists(cells, min_size=1, max_size=30), st.lists(cells, max_size=30))
+def test_each_category_has_one_code_whatever_rows_come_along(fitted, later):
+    learned = learn_table(pd.DataFrame({"c": pd.Series(fitted, dtype=object)}))
+    if learned.columns[0].kind != "category":
+        assert all(value is None for value in fitted)
+        return
+    both = [*later, *fitted]
+    codes = learned.encode(pd.DataFrame({"c": pd.Series(both, dtype=object)})).ravel()
+    assert codes.max() < learned.n_categories[0]
+    for value, code in zip(both, codes, strict=True):
+        known = learned.columns[0].categories
+        assert code == (
+            0 if value is None else 2 + known.index(value) if value in known else OTHER
+        )
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2200, 1, 1)),
+        min_size=2,
+        max_size=10,
+    )
+)
+def test_times_become_what_the_calendar_says(times):
+    X = pd.DataFrame({"t": pd.Series(times, dtype="datetime64[us]")})
+    encoded = learn_table(X).encode(X)
+    for time, (days, of_day, weekday, of_year) in zip(times, encoded, strict=True):
+        start = datetime.datetime(1970, 1, 1)
+        assert days == pytest.approx((time - start) / datetime.timedelta(days=1))
+        midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
+        share = (time - midnight) / datetime.timedelta(days=1)
+        assert of_day == pytest.approx(share, abs=1e-6)
+        assert weekday == time.weekday()
+        assert of_year == time.timetuple().tm_yday - 1
+
+
+def test_narwhals_frames_are_frames(table):
+    X, y = table
+    net = quick().fit(X, y)
+    assert_array_equal(net.predict(nw.from_native(X)), net.predict(X))
