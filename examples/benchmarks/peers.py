@@ -9,20 +9,31 @@ from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
+import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from skorch import NeuralNetBinaryClassifier
 
 from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, TokenEncoder
 
 # Those whose ranks the goal compares: "best mean rank of all neural peers".
-NEURAL = {"skbin", "skbin ConvNet", "skbin shallow", "plain skorch", "MLP", "RealMLP"}
+NEURAL = {
+    "skbin",
+    "skbin ConvNet",
+    "skbin shallow",
+    "plain skorch",
+    "MLP",
+    "RealMLP",
+    "TabM",
+}
 
 balanced_regression = partial(
     LogisticRegression, class_weight="balanced", max_iter=5000
@@ -125,6 +136,118 @@ def for_tables(X, y, seed):
         peers["RealMLP"] = RealMLP_TD_Classifier(
             random_state=seed, device="cpu", n_threads=torch.get_num_threads()
         )
+    return peers
+
+
+def encoder(X):
+    """Encode as a user of scikit-learn does today, for what needs numbers alone."""
+    is_number = [dtype.kind in "biuf" for dtype in X.dtypes]
+    numbers = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True), StandardScaler()
+    )
+    categories = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False
+    )
+    return make_column_transformer(
+        (numbers, X.columns[is_number]),
+        (categories, X.columns[np.logical_not(is_number)]),
+    )
+
+
+class Frames(ClassifierMixin, BaseEstimator):
+    """A peer that wants its columns of strings named, typed or filled."""
+
+    def __init__(self, make, *, dtype="category", names=None, fills_numbers=False):
+        self.make = make
+        self.dtype = dtype
+        self.names = names
+        self.fills_numbers = fills_numbers
+
+    def fit(self, X, y):
+        self.strings_ = [n for n in X.columns if X[n].dtype.kind not in "biuf"]
+        self.numbers_ = [n for n in X.columns if n not in self.strings_]
+        self.median_ = X[self.numbers_].median()
+        self.types_ = {
+            name: pd.CategoricalDtype(sorted(X[name].dropna().unique()))
+            for name in self.strings_
+        }
+        self.estimator_ = self.make()
+        named = {} if self.names is None else {self.names: self.strings_}
+        self.estimator_.fit(self._prepared(X), y, **named)
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator_.predict_proba(self._prepared(X))
+
+    def _prepared(self, X):
+        X = X.copy()
+        if self.fills_numbers:
+            missing = X[self.numbers_].isna()
+            X[self.numbers_] = X[self.numbers_].fillna(self.median_)
+            for name in missing.columns[missing.any()]:
+                X[f"{name} is missing"] = missing[name].astype(float)
+        if self.dtype == "category":
+            return X.astype(self.types_)
+        return X.fillna(dict.fromkeys(self.strings_, "missing")).astype(
+            dict.fromkeys(self.strings_, "str")
+        )
+
+
+def for_frames(X, y, seed):
+    peers = {
+        "skbin": BinaryNetClassifier(random_state=seed),
+        "MLP": make_pipeline(encoder(X), MLPClassifier(random_state=seed)),
+        "logistic regression": make_pipeline(
+            encoder(X), LogisticRegression(max_iter=5000)
+        ),
+        "gradient boosting": Frames(
+            partial(
+                HistGradientBoostingClassifier,
+                categorical_features="from_dtype",
+                random_state=seed,
+            )
+        ),
+    }
+    if is_there("catboost", "CatBoost"):
+        from catboost import CatBoostClassifier
+
+        peers["CatBoost"] = Frames(
+            partial(
+                CatBoostClassifier,
+                random_seed=seed,
+                thread_count=torch.get_num_threads(),
+                verbose=False,
+                allow_writing_files=False,
+            ),
+            dtype="str",
+            names="cat_features",
+        )
+    if is_there("lightgbm", "LightGBM"):
+        from lightgbm import LGBMClassifier
+
+        peers["LightGBM"] = Frames(
+            partial(
+                LGBMClassifier,
+                random_state=seed,
+                n_jobs=torch.get_num_threads(),
+                verbose=-1,
+            )
+        )
+    if is_there("pytabkit", "RealMLP and TabM"):
+        from pytabkit import RealMLP_TD_Classifier, TabM_D_Classifier
+
+        settings = {
+            "random_state": seed,
+            "device": "cpu",
+            "n_threads": torch.get_num_threads(),
+            "val_metric_name": "cross_entropy",
+        }
+        for name, make in (
+            ("RealMLP", partial(RealMLP_TD_Classifier, use_ls=False, **settings)),
+            ("TabM", partial(TabM_D_Classifier, **settings)),
+        ):
+            peers[name] = Frames(make, names="cat_col_names", fills_numbers=True)
     return peers
 
 

@@ -3,10 +3,12 @@ Tables, sequences and texts: the defaults against their peers
 =============================================================
 
 Which estimator finds the rare class best if nobody tunes anything? Give this command
-files or a folder of ``.npz`` files, each with ``X`` and ``y`` (1 for the positive
-class), and it runs every estimator of ``peers.py`` that suits: rows of numbers are
-tables, ``(n, channels, length)`` are sequences, strings are texts. ``test`` (1 for a
-test row) is used where a file has it, ``lengths`` where signals are padded::
+files or folders, and it runs every estimator of ``peers.py`` that suits. A ``.npz``
+file holds ``X`` and ``y`` (1 for the positive class): rows of numbers are tables, ``(n,
+channels, length)`` are sequences, strings are texts; ``test`` (1 for a test row) is
+used where a file has it, ``lengths`` where signals are padded. A ``.csv.gz`` file is a
+DataFrame as people have it, with strings and missing values, and a column ``target``;
+one column of strings beside it is a text::
 
     python examples/benchmarks/real_data.py folder --results results.csv
 
@@ -30,12 +32,15 @@ import pandas as pd
 import peers
 import sklearn
 import torch
+from scipy.special import logit
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     brier_score_loss,
     f1_score,
+    log_loss,
     matthews_corrcoef,
 )
 from sklearn.model_selection import train_test_split
@@ -48,10 +53,12 @@ METRICS = {
     "f1": "F1 at its cutoff",
     "mcc": "MCC at its cutoff",
     "accuracy": "accuracy at 0.5",
+    "log_loss": "log loss",
     "brier": "Brier score",
+    "slope": "calibration slope",
     "fit_seconds": "fit time, s",
 }
-LOWER_IS_BETTER = {"brier", "fit_seconds"}
+LOWER_IS_BETTER = {"log_loss", "brier", "fit_seconds"}
 COLUMNS = ["kind", "data", "estimator", "seed", *METRICS]
 
 # Mean accuracy on the sets' own splits, from results/results-ucr-128.csv of
@@ -68,6 +75,8 @@ PUBLISHED = {
 
 
 def kind_of(X):
+    if isinstance(X, pd.DataFrame):
+        return "frame"
     if X.dtype.kind in "UO":
         return "text"
     return "sequence" if X.ndim == 3 else "table"
@@ -75,6 +84,11 @@ def kind_of(X):
 
 def load(path):
     """Read inputs, NaN where a signal has ended, targets and the file's own split."""
+    if path.name.endswith(".csv.gz"):
+        X = pd.read_csv(path)
+        y = X.pop("target").to_numpy()
+        is_text = X.shape[1] == 1
+        return (X.iloc[:, 0].to_numpy(dtype=object) if is_text else X), y, None
     with np.load(path) as data:
         X, y = data["X"], data["y"].astype(int)
         is_test = data.get("test")
@@ -86,6 +100,10 @@ def load(path):
         has_ended = np.arange(X.shape[2]) >= lengths[:, None]
         X = np.where(has_ended[:, None], np.nan, X)
     return X, y, is_test
+
+
+def files_of(folder):
+    return sorted([*folder.glob("*.npz"), *folder.glob("*.csv.gz")])
 
 
 def split(X, y, is_test, seed):
@@ -107,6 +125,8 @@ def measure(kind, name, X, X_test, y, y_test, seed):
     estimator = trained(X, y)
     fit_seconds = time.perf_counter() - start
     score = estimator.predict_proba(X_test)[:, 1]
+    logit_score = logit(np.clip(score, 1e-7, 1 - 1e-7))[:, np.newaxis]
+    recalibrated = LogisticRegression(C=np.inf).fit(logit_score, y_test)
 
     def at_cutoff(metric):
         choice = select_threshold(y_choose, held_out, metric, n_bootstraps=0)
@@ -117,7 +137,9 @@ def measure(kind, name, X, X_test, y, y_test, seed):
         "f1": at_cutoff(f1_score),
         "mcc": at_cutoff(matthews_corrcoef),
         "accuracy": accuracy_score(y_test, score >= 0.5),
+        "log_loss": log_loss(y_test, np.clip(score, 1e-15, 1)),
         "brier": brier_score_loss(y_test, score),
+        "slope": recalibrated.coef_.item(),
         "fit_seconds": fit_seconds,
     }
 
@@ -148,14 +170,20 @@ def run(path, n_seeds, results):
     for seed in range(n_seeds):
         X, X_test, y, y_test = split(X_all, y_all, is_test, seed)
         for name in getattr(peers, f"for_{kind}s")(X, y, seed):
-            row = {"kind": kind, "data": path.stem, "estimator": name, "seed": seed}
+            row = {
+                "kind": kind,
+                "data": path.name.partition(".")[0],
+                "estimator": name,
+                "seed": seed,
+            }
             if is_in(results, row):
                 continue
             row |= measure(kind, name, X, X_test, y, y_test, seed)
             append(results, row)
             print(
-                f"{path.stem}, seed {seed}, {name}: "
-                f"AP {row['average_precision']:.3f}, {row['fit_seconds']:.1f} s",
+                f"{data}, seed {seed}, {name}: "
+                f"AP {row['average_precision']:.3f}, "
+                f"log loss {row['log_loss']:.3f}, {row['fit_seconds']:.1f} s",
                 flush=True,
             )
 
@@ -203,6 +231,10 @@ def report_of(results):
             summary.loc[order].to_string(float_format="{:.3f}".format, na_rep=""),
             f"\n{kind}s: average precision\n",
             precision[order].T.to_string(float_format="{:.3f}".format),
+            f"\n{kind}s: log loss\n",
+            means["log_loss"]
+            .unstack()[order]
+            .T.to_string(float_format="{:.3f}".format),
         ]
         own = [name for name in PUBLISHED if name in precision.index]
         if own:
@@ -244,7 +276,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", nargs="*", type=Path, help="folders or .npz files")
+    parser.add_argument("data", nargs="*", type=Path, help="folders or files")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=Path("results.csv"))
     parser.add_argument("--report", action="store_true", help="only report")
@@ -257,7 +289,7 @@ def main():
             parser.error("name a folder or files with data")
         warnings.simplefilter("ignore", ConvergenceWarning)
         for given in arguments.data:
-            for path in sorted(given.glob("*.npz")) if given.is_dir() else [given]:
+            for path in files_of(given) if given.is_dir() else [given]:
                 run(path, arguments.seeds, arguments.results)
     results = pd.read_csv(arguments.results)
     report = report_of(results)
