@@ -181,7 +181,7 @@ def run(path, n_seeds, results):
             row |= measure(kind, name, X, X_test, y, y_test, seed)
             append(results, row)
             print(
-                f"{data}, seed {seed}, {name}: "
+                f"{row['data']}, seed {seed}, {name}: "
                 f"AP {row['average_precision']:.3f}, "
                 f"log loss {row['log_loss']:.3f}, {row['fit_seconds']:.1f} s",
                 flush=True,

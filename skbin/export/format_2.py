@@ -23,6 +23,16 @@ _DEFAULT_LOADERS = (
 )
 
 
+_OF_ROWS = [{"import": "skbin:ConvNet"}, {"import": "skbin:DenseNet"}]
+
+
+def _n_bins_of_0_1(shape: Any) -> int | None:
+    """Give what None meant then: 16 intervals of each column, of 256 at most."""
+    if not isinstance(shape, list) or len(shape) != 2:
+        return None
+    return 16 if shape[1] <= 256 else 0
+
+
 def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
     """Translate a description; how data are loaded is left out, with a warning."""
     params = dict(described["parameters"])
@@ -43,6 +53,8 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and "import" in value:
             named = value["import"]
             params[name] = {**value, "import": _NAMES.get(named, named)}
+    if params.get("module", {}) in _OF_ROWS and params.get("module__n_bins") is None:
+        params["module__n_bins"] = _n_bins_of_0_1(described["input_shape"])
     numbers = described["numbers"]
     return {
         "format": 3,

@@ -154,7 +154,7 @@ def edges_of(column: torch.Tensor, n_bins: int) -> torch.Tensor:
 # A wide table, such as TF-IDF, mostly holds indicators and counts, for which vectors
 # cost much and gain nothing.
 _MOST_EMBEDDED_COLUMNS = 256
-_BINS = 16
+_MOST_BINS, _BINS_OF_ALL_COLUMNS = 48, 2048
 
 
 def embed_columns(
@@ -162,7 +162,8 @@ def embed_columns(
 ) -> tuple[nn.Module, int]:
     """Return the first layer of a network for tables, and its outputs per column."""
     if n_bins is None:
-        n_bins = _BINS if n_features <= _MOST_EMBEDDED_COLUMNS else 0
+        n_bins = min(_MOST_BINS, _BINS_OF_ALL_COLUMNS // n_features)
+        n_bins = n_bins if n_features <= _MOST_EMBEDDED_COLUMNS else 0
     require_sizes(n_bins=n_bins, at_least=0)
     require_sizes(embedding_dim=embedding_dim)
     if not n_bins:

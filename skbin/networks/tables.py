@@ -26,8 +26,9 @@ class DenseNet(Prepared):
         Fraction of the hidden units that are dropped in training.
     n_bins : int, default=None
         Intervals, with equally many training rows in each, of the piecewise linear
-        embedding [1]_ of a column. 0: columns are only scaled. None: 16 for up to 256
-        columns, otherwise 0.
+        embedding [1]_ of a column; a value that holds more rows is an edge of its own.
+        0: columns are only scaled. None: up to 48, fewer for more than 42 columns, and
+        0 for more than 256.
     embedding_dim : int, default=8
         Length of the vector in which a column is embedded.
     n_categories : sequence of int, default=None

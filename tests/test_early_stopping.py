@@ -1,0 +1,196 @@
+"""When a training stops: by rows held out, with the best weights back."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.metrics import log_loss
+from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
+from skorch.helper import predefined_split
+from torch import nn
+from torch.utils.data import TensorDataset, WeightedRandomSampler
+
+from skbin import BinaryNetClassifier, DenseNet
+from skbin.data.rows import TensorRows
+from skbin.training.early_stopping import SHARE_HELD_OUT, BestWeights
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Labels of which a quarter are wrong: a long training learns them by heart."""
+    return make_classification(
+        600, 8, weights=[0.7], flip_y=0.5, random_state=0, class_sep=1.5
+    )
+
+
+def quick(*args, **params):
+    return BinaryNetClassifier(*args, **{"random_state": 0, **params})
+
+
+def n_trained_on(net):
+    return sum(net._data.class_totals)
+
+
+def stops_early(net):
+    return "averaged_valid_loss" in net.history[0]
+
+
+class Plain(nn.Module):
+    def __init__(self, n_features):
+        super().__init__()
+        self.layer = nn.Linear(n_features, 1)
+
+    def forward(self, X):
+        return self.layer(X)
+
+
+def test_training_stops_and_the_probabilities_are_better_for_it(noisy):
+    X, y = make_classification(
+        3000, 8, weights=[0.7], flip_y=0.5, random_state=0, class_sep=1.5
+    )
+    params = {"max_epochs": 60, "module__dropout": 0.0}
+    stopped = quick(**params).fit(X[:600], y[:600])
+    full = quick(early_stopping=False, **params).fit(X[:600], y[:600])
+    assert len(stopped.history) < len(full.history) == 60
+    losses = [
+        log_loss(y[600:], net.predict_proba(X[600:])[:, 1]) for net in (stopped, full)
+    ]
+    assert losses[0] < 0.9 * losses[1]
+
+
+def test_rows_are_held_out_of_each_class_alike(noisy):
+    X, y = noisy
+    net = quick(max_epochs=2).fit(X, y)
+    assert n_trained_on(net) == pytest.approx((1 - SHARE_HELD_OUT) * len(y), abs=1)
+    assert net.train_prior_ == pytest.approx(y.mean(), abs=0.005)
+
+
+def test_the_weights_of_the_lowest_loss_come_back(noisy):
+    class Remember(Callback):
+        def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+            self.valid = dataset_valid
+
+    remember = Remember()
+    net = quick(max_epochs=40, callbacks=[remember]).fit(*noisy)
+    losses = net.history[:, "averaged_valid_loss"]
+    X, y = remember.valid.dataset.batch(torch.as_tensor(remember.valid.indices))
+    logit = net.module_.eval()(X)
+    loss = nn.functional.binary_cross_entropy_with_logits(logit, y)
+    assert loss.item() == pytest.approx(min(losses), rel=1e-5)
+    assert losses[-1] > min(losses)
+    best = net.history[:, "averaged_valid_loss_best"]
+    assert np.flatnonzero(best)[-1] == np.argmin(losses)
+
+
+def test_weights_are_judged_by_the_weights_of_rows(noisy):
+    X, y = noisy
+    weight = np.linspace(0.1, 2, len(y))
+    assert stops_early(quick(max_epochs=2).fit(X, y, sample_weight=weight))
+
+
+DATASET = lambda X, y: TensorDataset(  # noqa: E731  short
+    torch.tensor(X, dtype=torch.float32), torch.tensor(y)
+)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"early_stopping": False},
+        {"train_split": ValidSplit(5, stratified=True)},
+        {"module": Plain},
+        {"iterator_train__sampler": WeightedRandomSampler(torch.ones(600), 600)},
+    ],
+    ids=["False", "a split", "another module", "a sampler"],
+)
+def test_nothing_is_held_out_unasked(noisy, params):
+    assert not stops_early(quick(max_epochs=2, **params).fit(*noisy))
+
+
+def test_neither_datasets_nor_signals_nor_continued_trainings_lose_rows_unasked(noisy):
+    X, y = noisy
+    assert not stops_early(quick(DenseNet, max_epochs=2).fit(DATASET(X, y), y))
+    assert not stops_early(quick(max_epochs=2).fit(X.reshape(-1, 2, 4), y))
+    assert not stops_early(quick(max_epochs=2).partial_fit(X, y))
+    warm = quick(max_epochs=2, warm_start=True).fit(X, y).fit(X, y)
+    assert not stops_early(warm)
+
+
+@pytest.mark.parametrize("n_positive", [19, 24])
+def test_few_positives_are_all_trained_on(noisy, n_positive):
+    X, y = noisy
+    keep = np.r_[np.flatnonzero(y)[:n_positive], np.flatnonzero(y == 0)]
+    net = quick(max_epochs=2).fit(X[keep], y[keep])
+    assert stops_early(net) == (n_positive >= 20)
+
+
+def test_copies_of_a_row_are_no_rows_to_spare(noisy):
+    X, y = noisy
+    keep = np.r_[np.repeat(np.flatnonzero(y)[:10], 5), np.flatnonzero(y == 0)]
+    assert not stops_early(quick(max_epochs=2).fit(X[keep], y[keep]))
+    with pytest.raises(ValueError, match="class 1 has 10 different rows"):
+        quick(early_stopping=True).fit(X[keep], y[keep])
+
+
+@pytest.mark.parametrize("module", [Plain, DenseNet])
+@pytest.mark.parametrize(
+    "as_given", [lambda X, y: (X, y), lambda X, y: (DATASET(X, y), y)]
+)
+def test_any_module_stops_early_when_asked(noisy, module, as_given):
+    net = quick(module, max_epochs=3, early_stopping=True).fit(*as_given(*noisy))
+    assert stops_early(net)
+
+
+def test_a_dataset_without_labels_beside_it_is_refused_with_what_to_pass(noisy):
+    with pytest.raises(ValueError, match=r"fit\(dataset, y\)"):
+        quick(early_stopping=True).fit(DATASET(*noisy))
+
+
+def test_a_split_of_the_users_own_decides_which_rows_judge(noisy):
+    X, y = noisy
+    valid = TensorRows(X[:100].astype(np.float32), y[:100])
+    net = quick(max_epochs=3, early_stopping=True, train_split=predefined_split(valid))
+    net.fit(X[100:], y[100:])
+    assert stops_early(net)
+    assert n_trained_on(net) == 500
+
+
+@pytest.mark.parametrize("value", ["yes", 1.5, None])
+def test_other_values_are_refused(noisy, value):
+    with pytest.raises(ValueError, match="'early_stopping' parameter"):
+        quick(early_stopping=value).fit(*noisy)
+
+
+def test_results_repeat_with_and_without_memory(noisy, tmp_path):
+    net = quick(max_epochs=20).fit(*noisy)
+    expected = net.predict_proba(noisy[0])
+    remembering = clone(net).set_params(memory=tmp_path)
+    for _ in range(2):
+        remembering.fit(*noisy)
+        assert_array_equal(remembering.predict_proba(noisy[0]), expected)
+        assert len(remembering.history) == len(net.history)
+
+
+def test_patience_is_a_parameter_and_nothing_is_kept_after_training(noisy):
+    net = quick(max_epochs=60, callbacks__best_weights__patience=1).fit(*noisy)
+    losses = net.history[:, "averaged_valid_loss"]
+    assert np.argmin(losses) == len(losses) - 2
+    callback = dict(net.callbacks_)["best_weights"]
+    assert isinstance(callback, BestWeights)
+    assert callback._best == callback._average == []
+
+
+def test_an_interrupted_training_has_its_best_weights(noisy):
+    class Interrupt(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    net = quick(max_epochs=10, callbacks=[Interrupt()]).fit(*noisy)
+    whole = quick(max_epochs=10, callbacks__best_weights=None).fit(*noisy)
+    assert stops_early(net)
+    assert not stops_early(whole)
+    assert_allclose(net.predict_proba(noisy[0]).sum(axis=1), 1)
