@@ -94,6 +94,7 @@ def test_a_search_on_a_cluster_trains_once_per_fold_and_finds_the_same(
 
 
 TRAIN = """
+import sys
 from accelerate import Accelerator
 from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score
@@ -114,7 +115,9 @@ assert accelerator._models == accelerator._optimizers == []
 probability = net.predict_proba(X[1001:])[:, 1]
 average_precision = average_precision_score(y[1001:], probability)
 rows = sum(net.history[-1, "batches", :, "train_batch_size"])
-print(rows, float(probability.sum()).hex(), average_precision, type(net.module_))
+found = rows, float(probability.sum()).hex(), average_precision, type(net.module_)
+# In one piece: two processes write to one stream.
+sys.stdout.write(" ".join(map(str, found)) + chr(10))
 """
 
 

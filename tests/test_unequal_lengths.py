@@ -166,8 +166,10 @@ def test_networks_for_one_length_say_so(signals):
 def test_masked_values_in_a_table_are_not_taken_for_values():
     X = np.ma.MaskedArray(np.zeros((20, 3)), mask=np.zeros((20, 3), dtype=bool))
     X[0, 0] = np.ma.masked
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        make_net().fit(X, [0, 1] * 10)
+    net = make_net().fit(X, [0, 1] * 10)
+    assert_array_equal(net.predict_proba(X), net.predict_proba(X.filled(np.nan)))
+    with pytest.raises(ValueError, match="Input X contains NaN, and ConvNet"):
+        make_net(ConvNet).fit(X, [0, 1] * 10)
 
 
 @pytest.mark.parametrize(

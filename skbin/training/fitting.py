@@ -117,6 +117,7 @@ def _split(
     to_stop = split_to_stop(net, samples, dataset, method)
     net._run.stops_early = to_stop is not None
     train_split = net.train_split or to_stop
+    split_params = split_params if net.train_split else {}
     if isinstance(dataset, TensorRows):
         train, valid = split_rows(
             train_split,
