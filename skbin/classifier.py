@@ -12,12 +12,11 @@ from torch import nn
 
 from skbin.data.intake import admit
 from skbin.data.labels import warn_if_positive_is_frequent
+from skbin.default_network import network_for, networks_of, takes_missing_values
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
 from skbin.memory.cache import load_or_train
-from skbin.networks.signals import ConvNet
-from skbin.networks.tables import DenseNet
 from skbin.training.callbacks import FitTask
 from skbin.training.fitting import (
     describe,
@@ -110,12 +109,10 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns of a table that hold categories: names, indices or a mask. "from_dtype":
         those of a categorical dtype. Strings are categories in any case.
-    early_stopping : "auto" or bool, default="auto"
-        Whether `fit` holds out 15 % of the rows, of each class alike, stops when their
-        loss no longer falls, and ends with the weights that did best. "auto": where the
-        network is made for it (`DenseNet`), without a `train_split`, and with 20 rows
-        of each class. True: in any case, by the rows of a `train_split` if there is
-        one.
+    early_stopping : bool, default=False
+        Whether `fit` holds out 15 % of the rows, of each class alike, or those of
+        `train_split`, stops when their loss no longer falls, and ends with the weights
+        that did best.
     memory : str, os.PathLike, joblib.Memory or None, default=None
         A folder that keeps what `fit` has trained, so that a search over `threshold`
         or `prior` trains once per fold. See Notes.
@@ -232,7 +229,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         prior: Any = None,
         pos_label: Any = None,
         categorical_features: Any = "from_dtype",
-        early_stopping: Any = "auto",
+        early_stopping: bool = False,
         memory: Any = None,
         random_state: Any = None,
         **kwargs: Any,
@@ -278,8 +275,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.sparse = True
-        takes_missing = getattr(self.module, "takes_missing_values", False)
-        tags.input_tags.allow_nan = takes_missing or isinstance(self.module, str)
+        tags.input_tags.allow_nan = takes_missing_values(self.module)
         tags.input_tags.three_d_array = True
         return tags
 
@@ -294,16 +290,11 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         return super().set_params(**params)
 
     def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
-        modules: tuple[Any, ...] = (module,)
-        if isinstance(module, nn.Module):
-            modules = (type(module),)
-        if isinstance(module, str):  # "auto"
-            modules = (DenseNet, ConvNet)
         refuse_unknown_names(
             names,
             known=inspect.signature(BinaryNetClassifier).parameters,
             parts={
-                "module": modules,
+                "module": networks_of(module),
                 "criterion": (criterion,),
                 "optimizer": (optimizer,),
             },
@@ -447,20 +438,6 @@ dict of arrays, or torch Dataset
             self._remember_made_parts()
 
     def _module_for_data(self) -> Any:
-        if not isinstance(self.module, str):
-            return self.module
-        shape = None if self._data is None else self._data.shape
-        if self._data is not None and (shape is None or len(shape) not in (2, 3)):
-            raise ValueError(
-                "module='auto' knows tables and signals, arrays of two and three axes, "
-                f"got {'no array' if shape is None else shape}. Pass a module."
-            )
-        network = ConvNet if shape is not None and len(shape) == 3 else DenseNet
-        refuse_unknown_names(
-            [f"module__{name}" for name in self.get_params_for("module")],
-            known=(),
-            parts={"module": (network,)},
-            owner=f"module='auto', which is {network.__name__} for this X,",
-            knows_all_parts=True,
-        )
-        return network
+        if isinstance(self.module, str):
+            return network_for(self._data, self.get_params_for("module"))
+        return self.module

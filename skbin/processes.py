@@ -74,7 +74,7 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
                 f"{n_processes} processes that train one network must draw the same "
                 f"numbers: set random_state to an int, got {self.random_state!r}."
             )
-        if self.early_stopping is True:
+        if self.early_stopping:
             raise ValueError(
                 f"{n_processes} processes that train one network would stop at "
                 "different epochs: leave early_stopping=True out."
@@ -84,9 +84,6 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
                 f"{n_processes} processes that train one network would wait for each "
                 f"other in the memory folder: leave memory out, got {self.memory!r}."
             )
-
-    def _can_stop_early(self) -> bool:
-        return bool(self.accelerator.num_processes == 1)
 
     def _compute_device(self) -> Any:
         return self.accelerator.device

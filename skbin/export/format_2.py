@@ -55,6 +55,8 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
             params[name] = {**value, "import": _NAMES.get(named, named)}
     if params.get("module", {}) in _OF_ROWS and params.get("module__n_bins") is None:
         params["module__n_bins"] = _n_bins_of_0_1(described["input_shape"])
+    if params.get("module") == {"import": "skbin:DenseNet"}:
+        params["module__n_members"] = 1
     numbers = described["numbers"]
     return {
         "format": 3,

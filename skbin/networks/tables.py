@@ -1,12 +1,16 @@
 """The network for tables: `DenseNet`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from skbin.networks.columns import TableEmbedding, embed_columns
 from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
+
+_SPREAD_OF_MEMBERS = 0.5
 
 
 class DenseNet(Prepared):
@@ -20,7 +24,7 @@ class DenseNet(Prepared):
     ----------
     n_features : int
         Number of columns. `BinaryNetClassifier` takes it from the data.
-    hidden_units : sequence of int, default=(256, 256)
+    hidden_units : sequence of int, default=(128, 128)
         Width of each hidden layer.
     dropout : float, default=0.5
         Fraction of the hidden units that are dropped in training.
@@ -31,6 +35,10 @@ class DenseNet(Prepared):
         0 for more than 256.
     embedding_dim : int, default=8
         Length of the vector in which a column is embedded.
+    n_members : int, default=8
+        Networks that share their layers, and have scales of their inputs and outputs of
+        their own [2]_. In training each row is shown to one of them, drawn anew in each
+        step; predictions are the mean of their probabilities. 1: a plain network.
     n_categories : sequence of int, default=None
         Number of categories of each column, 0 for one of numbers. A column of
         categories holds codes, 0 and more. `BinaryNetClassifier` takes it from a
@@ -40,6 +48,10 @@ class DenseNet(Prepared):
     ----------
     .. [1] Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in
        tabular deep learning", NeurIPS 2022.
+    .. [2] Wen, Tran and Ba, "BatchEnsemble: an alternative approach to efficient
+       ensemble and lifelong learning", ICLR 2020; Gorishniy, Kotelnikov and Babenko,
+       "TabM: advancing tabular deep learning with parameter-efficient ensembling",
+       ICLR 2025. There each row is shown to all of them.
 
     Examples
     --------
@@ -51,15 +63,15 @@ class DenseNet(Prepared):
 
     takes_missing_values = True
     takes_categories = True
-    stops_early = True
 
     def __init__(
         self,
         n_features: int,
-        hidden_units: Sequence[int] = (256, 256),
+        hidden_units: Sequence[int] = (128, 128),
         dropout: float = 0.5,
         n_bins: int | None = None,
         embedding_dim: int = 8,
+        n_members: int = 8,
         n_categories: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
@@ -75,6 +87,7 @@ class DenseNet(Prepared):
                 n_features, n_bins, embedding_dim, n_categories
             )
             n_inputs = self.input_scale.n_outputs
+        require_sizes(n_members=n_members)
         widths = [n_inputs, *hidden_units]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(widths, hidden_units, strict=False):
@@ -83,7 +96,20 @@ class DenseNet(Prepared):
             # One normalized layer speeds up the first epochs; more of them lower the
             # average precision when positives are few.
             layers.insert(-1, nn.BatchNorm1d(widths[-1]))
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1), nn.Flatten(0))
+        self.layers = nn.Sequential(*layers)
+        self.output = nn.Linear(widths[-1], n_members)
+        self.member_scale: Any = None
+        if n_members > 1:
+            spread = _SPREAD_OF_MEMBERS * torch.randn(n_members, n_inputs)
+            self.member_scale = nn.Parameter(1 + spread)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        # In files of version 0.1 the output is the last of the layers.
+        for name in ("weight", "bias"):
+            old = f"{prefix}layers.{len(self.layers)}.{name}"
+            if old in state_dict:
+                state_dict[f"{prefix}output.{name}"] = state_dict.pop(old)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each sample.
@@ -97,4 +123,23 @@ class DenseNet(Prepared):
         -------
         logit : tensor of shape (n,)
         """
-        return self.layers(self.input_scale(X.flatten(1)))
+        values = self.input_scale(X.flatten(1))
+        if self.member_scale is None:
+            return self.output(self.layers(values)).squeeze(1)
+        if self.training:
+            return self._logit_of_random_members(values)
+        return self._logit_of_all_members(values)
+
+    def _logit_of_random_members(self, values: torch.Tensor) -> torch.Tensor:
+        n_members = len(self.member_scale)
+        member = torch.randint(n_members, values.shape[:1], device=values.device)
+        hidden = self.layers(values * self.member_scale[member])
+        return self.output(hidden).gather(1, member.unsqueeze(1)).squeeze(1)
+
+    def _logit_of_all_members(self, values: torch.Tensor) -> torch.Tensor:
+        scaled = values.unsqueeze(1) * self.member_scale
+        hidden = self.layers(scaled.flatten(0, 1)).unflatten(0, scaled.shape[:2])
+        logits = (hidden * self.output.weight).sum(dim=2) + self.output.bias
+        # The logit of the mean probability.
+        positive = F.logsigmoid(logits).logsumexp(dim=1)
+        return positive - F.logsigmoid(-logits).logsumexp(dim=1)

@@ -21,16 +21,8 @@ _FEWEST_OF_A_CLASS = 20
 def split_to_stop(
     net: Any, samples: Any, dataset: Any, method: str
 ) -> ValidSplit | None:
-    """Give the split by which a training is stopped, None if all rows are trained on.
-
-    With "auto" a fit holds rows out where the network asks for it by a class attribute
-    ``stops_early = True``, nothing else holds rows out, and both classes have rows to
-    spare.
-    """
-    if not net.early_stopping or method != "fit" or not net._can_stop_early():
-        return None
-    is_asked = net.early_stopping is True
-    if not is_asked and not _is_wanted(net, samples):
+    """Give the split by which `fit` is stopped, None if all rows are trained on."""
+    if not net.early_stopping or method != "fit":
         return None
     if samples.is_dataset and samples.target is None:
         raise ValueError(
@@ -45,20 +37,12 @@ def split_to_stop(
     counts = np.bincount(target.astype(int), minlength=2)
     if counts.min() >= _FEWEST_OF_A_CLASS:
         return ValidSplit(SHARE_HELD_OUT, stratified=True)
-    if is_asked:
-        rarer = (samples.labels.negative, samples.labels.positive)[counts.argmin()]
-        raise ValueError(
-            f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows, but the "
-            f"class {rarer!r} has {counts.min()} different rows, and fewer than "
-            f"{_FEWEST_OF_A_CLASS} say nothing. Pass early_stopping='auto' or False."
-        )
-    return None
-
-
-def _is_wanted(net: Any, samples: Any) -> bool:
-    asks = getattr(net._bare_module(), "stops_early", False)
-    is_free = not net.train_split and not net.get_params_for("iterator_train")
-    return asks and is_free and not samples.is_dataset and net._run.is_fresh
+    rarer = (samples.labels.negative, samples.labels.positive)[counts.argmin()]
+    raise ValueError(
+        f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows, but the "
+        f"class {rarer!r} has {counts.min()} different rows, and fewer than "
+        f"{_FEWEST_OF_A_CLASS} say nothing. Pass early_stopping=False."
+    )
 
 
 class BestWeights(EarlyStopping):
@@ -70,7 +54,9 @@ class BestWeights(EarlyStopping):
     Examples
     --------
     >>> from skbin import BinaryNetClassifier
-    >>> net = BinaryNetClassifier(callbacks__best_weights__patience=5)
+    >>> net = BinaryNetClassifier(
+    ...     early_stopping=True, callbacks__best_weights__patience=5
+    ... )
     """
 
     monitor = None

@@ -69,7 +69,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
             Options(Integral, {-1}),
         ],
         "train_split": [None, callable, Options(bool, {False})],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "early_stopping": ["boolean"],
         "callbacks": [None, StrOptions({"disable"}), list, tuple],
         "prior": [
             None,
