@@ -124,7 +124,7 @@ def test_prior_threshold_and_class_names_go_along(rare, tmp_path, pos_label):
         prior=0.3,
         threshold=0.25,
         pos_label=pos_label,
-        max_epochs=3,
+        max_epochs=20,
         random_state=0,
     ).fit(X, y)
     export_onnx(net, tmp_path / "net.onnx")

@@ -164,7 +164,7 @@ def append(results, row):
         writer.writerow(row)
 
 
-def run(path, n_seeds, results):
+def run(path, n_seeds, results, without):
     X_all, y_all, is_test = load(path)
     kind = kind_of(X_all)
     for seed in range(n_seeds):
@@ -176,7 +176,7 @@ def run(path, n_seeds, results):
                 "estimator": name,
                 "seed": seed,
             }
-            if is_in(results, row):
+            if name in without or is_in(results, row):
                 continue
             row |= measure(kind, name, X, X_test, y, y_test, seed)
             append(results, row)
@@ -278,6 +278,7 @@ def main():
     )
     parser.add_argument("data", nargs="*", type=Path, help="folders or files")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--without", nargs="*", default=[], help="peers left out")
     parser.add_argument("--results", type=Path, default=Path("results.csv"))
     parser.add_argument("--report", action="store_true", help="only report")
     parser.add_argument("--table", type=Path, help="write the report to this file")
@@ -290,7 +291,7 @@ def main():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for given in arguments.data:
             for path in files_of(given) if given.is_dir() else [given]:
-                run(path, arguments.seeds, arguments.results)
+                run(path, arguments.seeds, arguments.results, arguments.without)
     results = pd.read_csv(arguments.results)
     report = report_of(results)
     print(report)
