@@ -24,7 +24,7 @@ class DenseNet(Prepared):
     ----------
     n_features : int
         Number of columns. `BinaryNetClassifier` takes it from the data.
-    hidden_units : sequence of int, default=(128, 128)
+    hidden_units : sequence of int, default=(256, 256)
         Width of each hidden layer.
     dropout : float, default=0.5
         Fraction of the hidden units that are dropped in training.
@@ -67,7 +67,7 @@ class DenseNet(Prepared):
     def __init__(
         self,
         n_features: int,
-        hidden_units: Sequence[int] = (128, 128),
+        hidden_units: Sequence[int] = (256, 256),
         dropout: float = 0.5,
         n_bins: int | None = None,
         embedding_dim: int = 8,
