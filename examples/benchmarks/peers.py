@@ -154,6 +154,11 @@ def encoder(X):
     )
 
 
+def plainly_named(X):
+    """Name columns by their place: LightGBM refuses brackets and commas."""
+    return X.set_axis([f"column{place}" for place in range(X.shape[1])], axis=1)
+
+
 class Frames(ClassifierMixin, BaseEstimator):
     """A peer that wants its columns of strings named, typed or filled."""
 
@@ -164,6 +169,7 @@ class Frames(ClassifierMixin, BaseEstimator):
         self.fills_numbers = fills_numbers
 
     def fit(self, X, y):
+        X = plainly_named(X)
         self.strings_ = [n for n in X.columns if X[n].dtype.kind not in "biuf"]
         self.numbers_ = [n for n in X.columns if n not in self.strings_]
         self.median_ = X[self.numbers_].median()
@@ -181,7 +187,7 @@ class Frames(ClassifierMixin, BaseEstimator):
         return self.estimator_.predict_proba(self._prepared(X))
 
     def _prepared(self, X):
-        X = X.copy()
+        X = plainly_named(X)
         if self.fills_numbers:
             missing = X[self.numbers_].isna()
             X[self.numbers_] = X[self.numbers_].fillna(self.median_)
