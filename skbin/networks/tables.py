@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from skbin.networks.columns import TableEmbedding, embed_columns
 from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
 
-_SPREAD_OF_MEMBERS = 0.5
+_SPREAD_OF_MEMBERS = 0.75
 
 
 class DenseNet(Prepared):
@@ -102,6 +102,9 @@ class DenseNet(Prepared):
         if n_members > 1:
             spread = _SPREAD_OF_MEMBERS * torch.randn(n_members, n_inputs)
             self.member_scale = nn.Parameter(1 + spread)
+            # From one output the members learn together before they part.
+            with torch.no_grad():
+                self.output.weight.copy_(self.output.weight[:1].repeat(n_members, 1))
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         # In files of version 0.1 the output is the last of the layers.
