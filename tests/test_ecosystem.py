@@ -33,7 +33,7 @@ NET = "binarynetclassifier"
 
 @pytest.fixture
 def net():
-    return BinaryNetClassifier(DenseNet, max_epochs=15, lr=0.01, random_state=0)
+    return BinaryNetClassifier(DenseNet, max_epochs=40, lr=0.01, random_state=0)
 
 
 def test_pipeline(net, spam):
