@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from skbin.networks.columns import TableEmbedding, embed_columns
 from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
 
-_SPREAD_OF_MEMBERS = 0.75
+_SPREAD_OF_MEMBERS = 0.5
 
 
 class DenseNet(Prepared):
