@@ -325,6 +325,32 @@ def test_columns_without_names_are_known_by_their_place():
     assert_array_equal(net.predict_proba(X[[1, 0]]), net.predict_proba(X))
 
 
+def test_a_frame_without_columns_or_rows_is_refused(table):
+    X, y = table
+    with pytest.raises(ValueError, match="no columns"):
+        quick().fit(X.iloc[:, :0], y)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        quick().fit(X, y).predict(X.iloc[:0])
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}),
+        pd.DataFrame({"a": pd.array([1, None], dtype=object)}),
+        pl.DataFrame({"a": [1.0, None]}),
+        pa.table({"a": [1.0, None]}),
+    ],
+    ids=["nullable", "objects", "polars", "pyarrow"],
+)
+def test_numbers_may_come_in_another_type_than_in_fit(later):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=100)})
+    net = quick().fit(X, X["a"] > 1)
+    expected = net.predict_proba(pd.DataFrame({"a": [1.0, np.nan]}))
+    assert_array_equal(net.predict_proba(later), expected)
+
+
 # ---- what is refused
 
 

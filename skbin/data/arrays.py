@@ -22,7 +22,7 @@ from skbin.data.tables import (
     in_fitted_order,
     learn_table,
     needs_table,
-    refuse_names_given_twice,
+    require_distinct_columns,
     require_numbers,
 )
 
@@ -33,7 +33,7 @@ def table_of(
     """Give X in the order of `fit`, and what its columns hold if not numbers alone."""
     if fitted is not None:
         return in_order_of_fit(estimator, X, fitted), fitted.table
-    refuse_names_given_twice(X)
+    require_distinct_columns(X)
     if not needs_table(X, estimator.categorical_features):
         return X, None
     weight = None
@@ -46,7 +46,7 @@ def in_order_of_fit(estimator: Any, X: Any, fitted: FittedData | None) -> Any:
     """Bring the columns of a DataFrame, known by name, into the order of `fit`."""
     if fitted is None or not is_frame(X):
         return X
-    refuse_names_given_twice(X)
+    require_distinct_columns(X)
     names = vars(estimator).get("feature_names_in_")
     if names is None and fitted.table is not None:
         names = [column.name for column in fitted.table.columns]

@@ -140,11 +140,15 @@ def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
     return frame[:, [found.index(name) for name in names]].to_native()
 
 
-def refuse_names_given_twice(X: Any) -> None:
-    """Refuse a DataFrame in which a name stands for two columns."""
+def require_distinct_columns(X: Any) -> None:
+    """Refuse a DataFrame without columns, or in which a name stands for two."""
     if not is_frame(X):
         return
     names = Counter(X.column_names if hasattr(X, "column_names") else X.columns)
+    if not names:
+        raise ValueError(
+            f"X has no columns (shape={X.shape}): there is nothing to learn."
+        )
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ValueError(
