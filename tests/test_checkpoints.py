@@ -62,6 +62,7 @@ def _after_each_epoch(monkeypatch):
             "callbacks__stop": EarlyStopping(patience=4, threshold=0.5),
         },
         {"train_split": ValidSplit(0.3)},
+        {"early_stopping": True, "max_epochs": 12, "lr": 0.01},
         {"callbacks__rate": LRScheduler("StepLR", step_size=2)},
         {"callbacks__score": EpochScoring("f1", on_train=True, use_caching=True)},
         {"verbose": 1},

@@ -172,3 +172,20 @@ def test_an_interrupted_training_has_its_best_weights(noisy):
     assert stops_early(net)
     assert not stops_early(whole)
     assert_allclose(net.predict_proba(noisy[0]).sum(axis=1), 1)
+
+
+def test_weights_are_means_in_which_an_epoch_counts_half_as_much_as_the_next(noisy):
+    class Collect(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            self.weights.append(net.module_.output.weight.detach().clone())
+
+    collect = Collect()
+    collect.weights = []
+    # Before the best weights are looked for, and after each epoch the training's own.
+    net = quick(max_epochs=3, callbacks=[collect], callbacks__best_weights__patience=9)
+    net.fit(*noisy)
+    first, second, third = collect.weights
+    means = [first, (first + second) / 2, (first + second) / 4 + third / 2]
+    best = np.argmin(net.history[:, "averaged_valid_loss"])
+    assert_allclose(net.module_.output.weight.detach(), means[best], rtol=1e-5)
+    assert best > 0

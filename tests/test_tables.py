@@ -22,7 +22,8 @@ from sklearn.preprocessing import OneHotEncoder
 from torch import nn
 
 from skbin import BinaryNetClassifier, export_onnx, load, save
-from skbin.data.tables import OTHER, learn_table
+from skbin.data.arrays import offset_of_rows
+from skbin.data.tables import OTHER, Column, Table, learn_table
 
 N = 240
 
@@ -466,3 +467,12 @@ def test_narwhals_frames_are_frames(table):
     X, y = table
     net = quick().fit(X, y)
     assert_array_equal(net.predict(nw.from_native(X)), net.predict(X))
+
+
+def test_codes_of_categories_are_never_moved():
+    codes = 900_000 + np.arange(1000.0)[:, np.newaxis] % 3
+    far = np.column_stack([codes, codes])
+    columns = Column("c", "category", tuple(range(10**6))), Column("n", "number")
+    offset = offset_of_rows(far, Table(columns))
+    assert offset[0] == 0
+    assert offset[1] > 0
