@@ -140,9 +140,17 @@ class DenseNet(Prepared):
         return self.output(hidden).gather(1, member.unsqueeze(1)).squeeze(1)
 
     def _logit_of_all_members(self, values: torch.Tensor) -> torch.Tensor:
-        scaled = values.unsqueeze(1) * self.member_scale
-        hidden = self.layers(scaled.flatten(0, 1)).unflatten(0, scaled.shape[:2])
-        logits = (hidden * self.output.weight).sum(dim=2) + self.output.bias
+        # One after the other: together they would need eight times the memory.
+        members = zip(
+            self.member_scale, self.output.weight, self.output.bias, strict=True
+        )
+        logits = torch.stack(
+            [
+                (self.layers(values * scale) * weight).sum(dim=1) + bias
+                for scale, weight, bias in members
+            ],
+            dim=1,
+        )
         # The logit of the mean probability.
         positive = F.logsigmoid(logits).logsumexp(dim=1)
         return positive - F.logsigmoid(-logits).logsumexp(dim=1)
