@@ -12,6 +12,7 @@ from skbin.export.files import load, save
 from skbin.export.onnx import export_onnx
 from skbin.networks.folding import fold_softmax_head
 from skbin.networks.signals import ConvNet
+from skbin.networks.table_filters import TableConvNet
 from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextConvNet
 from skbin.training.focal import FocalLoss
@@ -27,6 +28,7 @@ __all__ = [
     "DenseNet",
     "FocalLoss",
     "HistoryDisplay",
+    "TableConvNet",
     "TextConvNet",
     "ThresholdChoice",
     "ThresholdDisplay",

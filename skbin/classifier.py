@@ -150,6 +150,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     --------
     DenseNet : The default network for tables.
     ConvNet : The default network for signals.
+    TextConvNet : The network for texts.
     skorch.NeuralNetBinaryClassifier : The parent class.
 
     Notes

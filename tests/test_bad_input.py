@@ -14,7 +14,7 @@ from skorch.dataset import Dataset
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
 
 
 def refuses(net, X, y, message, **fit_params):
@@ -335,7 +335,7 @@ def test_labels_may_be_any_two_values(rare, encode):
         (ConvNet, {"num_filters": 0}),
         (ConvNet, {"num_filters": (4, -1, 4)}),
         (ConvNet, {"num_blocks": -2}),
-        (ConvNet, {"embedding_dim": 0}),
+        (TableConvNet, {"embedding_dim": 0}),
         (DenseNet, {"hidden_units": (8, 0)}),
         (DenseNet, {"hidden_units": (8, 2.5)}),
         (DenseNet, {"dropout": 1.5}),

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader, Subset
 
-from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
 from skbin.data.batches import TensorBatches, iterate_batches
 from skbin.data.rows import TensorRows, as_tensor, is_in_memory
 from skbin.data.splits import chooses_freely, hold_out, split_rows
@@ -251,7 +251,7 @@ def no_room(monkeypatch):
     monkeypatch.setattr("skbin.data.rows.has_room_for", lambda n_bytes, device: False)
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [ConvNet, TableConvNet, DenseNet])
 @pytest.mark.parametrize("iterator", ["auto", BalancedBatches])
 def test_streamed_rows_give_the_same_network(rare, module, iterator, request):
     X, y = rare

@@ -40,7 +40,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
 
 
 def quick(*args, **kwargs):
@@ -67,7 +67,7 @@ class PickleEachEpoch(Callback):
 # ---- learning
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 def test_default_estimator_learns(rare, module):
     X, y = rare
     net = BinaryNetClassifier(module, random_state=0).fit(X[:200], y[:200])

@@ -38,6 +38,7 @@ from skbin import (
     BinaryNetClassifier,
     ConvNet,
     DenseNet,
+    TableConvNet,
     load,
     save,
 )
@@ -413,7 +414,7 @@ def test_the_rows_inside_a_wrapped_part_are_counted(rare):
 # ---- samples of another size
 
 
-@pytest.mark.parametrize("module", [DenseNet, partial(ConvNet, has_channels=False)])
+@pytest.mark.parametrize("module", [DenseNet, TableConvNet])
 def test_samples_with_another_number_of_columns_are_refused(rare, module):
     X, y = torch.tensor(rare[0]).float(), torch.tensor(rare[1])
     net = quick(module).fit(TensorDataset(X, y), y)

@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score
 from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.dataset import ValidSplit
 
-from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BalancedBatches, BinaryNetClassifier, DenseNet, TableConvNet
 
 STRATIFIED = ValidSplit(5, stratified=True)
 
@@ -20,12 +20,12 @@ def make_rows(n_positives, n_negatives=600, seed=0):
     return X, y
 
 
-def make_net(module=ConvNet, **params):
+def make_net(module=TableConvNet, **params):
     return BinaryNetClassifier(module, random_state=0, **params)
 
 
 @pytest.mark.parametrize("pos_weight", [None, "balanced"])
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 @pytest.mark.parametrize(("n_positives", "least"), [(5, 0.4), (20, 0.6), (100, 0.75)])
 def test_what_few_positives_tell_is_learnt(n_positives, least, module, pos_weight):
     X_test, y_test = make_rows(200, n_negatives=2000, seed=1)
@@ -55,7 +55,7 @@ def test_with_a_handful_every_option_trains(n_positives, params):
     assert np.isfinite(net.history[:, "train_loss"]).all()
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 def test_early_stopping_restores_the_weights_of_the_best_average_precision(module):
     X, y = make_rows(100)
     held_out = np.arange(0, 700, 5)

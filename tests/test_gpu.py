@@ -16,7 +16,15 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, load, save
+from skbin import (
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    TableConvNet,
+    TextConvNet,
+    load,
+    save,
+)
 
 DEVICE = "cuda"
 pytestmark = [
@@ -37,7 +45,7 @@ def made(module=DenseNet, **kwargs):
     return BinaryNetClassifier(module, **{**defaults, **kwargs})
 
 
-KINDS = ["DenseNet", "ConvNet", "signals", "unequal signals", "TextConvNet"]
+KINDS = ["DenseNet", "TableConvNet", "signals", "unequal signals", "TextConvNet"]
 
 
 def network_and_data(kind, rare):
@@ -49,7 +57,7 @@ def network_and_data(kind, rare):
         if kind.startswith("unequal"):
             X[::3, :, -1] = np.nan
         return ConvNet, X, y
-    return (DenseNet if kind == "DenseNet" else ConvNet), X, y
+    return (DenseNet if kind == "DenseNet" else TableConvNet), X, y
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -98,7 +106,7 @@ class RefusesToWait(Callback):
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("kind", ["DenseNet", "ConvNet", "signals", "TextConvNet"])
+@pytest.mark.parametrize("kind", ["DenseNet", "TableConvNet", "signals", "TextConvNet"])
 def test_no_step_waits_for_the_device(rare, kind):
     module, X, y = network_and_data(kind, rare)
     try:

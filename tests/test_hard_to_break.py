@@ -26,6 +26,7 @@ from skbin import (
     BinaryNetClassifier,
     ConvNet,
     DenseNet,
+    TableConvNet,
     TextConvNet,
     TokenEncoder,
     select_threshold,
@@ -199,7 +200,7 @@ def test_any_data_and_parameters_give_probabilities_or_a_documented_error(data):
         st.one_of(labels(rows), anything) if "y" in odd else two_classes(rows)
     )
     sample_weight = data.draw(weights(rows)) if "weight" in odd else None
-    params = {"module": data.draw(st.sampled_from([ConvNet, DenseNet]))}
+    params = {"module": data.draw(st.sampled_from([ConvNet, DenseNet, TableConvNet]))}
     params |= {"max_epochs": 1, "random_state": 0}
     params |= data.draw(parameters()) if "params" in odd else {}
     note(f"{params}\n{X!r}\n{y!r}\n{sample_weight!r}")

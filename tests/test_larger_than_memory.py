@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from torch import nn
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, DenseNet, TableConvNet
 
 # Anonymous memory alone is limited: what a mapped file takes is the system's to drop.
 WITHIN_LIMITED_MEMORY = """
@@ -146,7 +146,7 @@ def test_a_network_that_works_in_place_changes_batches_and_not_the_data(
     assert_array_equal(given, X)
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 def test_chunks_are_learnt_one_after_the_other(rare, module):
     X, y = rare
     net = BinaryNetClassifier(module, max_epochs=3, random_state=0)

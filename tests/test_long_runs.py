@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, load, save
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet, load, save
 
 THOUSAND_FITS = """
 import gc, os, threading
@@ -48,7 +48,7 @@ def test_a_thousand_fits_leave_no_memory_threads_or_files_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [ConvNet, TableConvNet, DenseNet])
 def test_threads_that_share_an_estimator_get_what_one_gets(rare, module):
     X, y = rare
     net = BinaryNetClassifier(module, max_epochs=2, random_state=0).fit(X, y)

@@ -24,6 +24,7 @@ from skbin import (
     ConvNet,
     DenseNet,
     FocalLoss,
+    TableConvNet,
     TextConvNet,
     load,
     save,
@@ -93,6 +94,7 @@ def path(tmp_path):
     [
         ("auto", {}),
         (ConvNet, {}),
+        (TableConvNet, {}),
         (DenseNet, {"pos_weight": "balanced", "prior": 0.3, "threshold": 0.2}),
         (DenseNet, {"module__hidden_units": (8, 4), "optimizer": torch.optim.SGD}),
         (DenseNet, {"criterion": FocalLoss, "criterion__gamma": 1.5}),

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 from torch.nn import functional as F
 
-from skbin import ConvNet, DenseNet, TextConvNet
+from skbin import ConvNet, DenseNet, TableConvNet, TextConvNet
 from skbin.networks.columns import ColumnScale, edges_of
 from skbin.networks.layers import Dropout
 from skbin.training.module import input_sizes
@@ -81,8 +81,9 @@ class WantsFeatures(nn.Module):
 @pytest.mark.parametrize(
     ("module", "shape", "expected"),
     [
-        (ConvNet, (9, 20), {"n_channels": 1, "length": 20, "has_channels": False}),
-        (ConvNet, (9, 4, 20), {"n_channels": 4, "length": 20, "has_channels": True}),
+        (ConvNet, (9, 20), {"n_channels": 1, "length": 20}),
+        (ConvNet, (9, 4, 20), {"n_channels": 4, "length": 20}),
+        (TableConvNet, (9, 20), {"n_features": 20}),
         (DenseNet, (9, 4, 20), {"n_features": 80}),
         (WantsFeatures, (9, 4), {"n_features": 4}),
         (nn.Identity, (9, 4), {}),
@@ -144,7 +145,7 @@ def test_what_lies_farther_out_is_never_bent_back():
 
 PREPARED = {
     "table": (DenseNet, {"n_features": 4}, (9, 4)),
-    "rows": (ConvNet, {"n_channels": 1, "length": 4, "has_channels": False}, (9, 4)),
+    "filters over a table": (TableConvNet, {"n_features": 4}, (9, 4)),
     "signals": (ConvNet, {"n_channels": 2, "length": 4}, (9, 2, 4)),
 }
 

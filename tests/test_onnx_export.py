@@ -35,6 +35,7 @@ from skbin import (
     ConvNet,
     DenseNet,
     FocalLoss,
+    TableConvNet,
     TextConvNet,
     TokenEncoder,
     export_onnx,
@@ -80,7 +81,8 @@ def own_module():
 
 
 NETWORKS = {
-    "ConvNet on a table": (ConvNet, table, {}),
+    "ConvNet on rows": (ConvNet, table, {}),
+    "TableConvNet": (TableConvNet, table, {}),
     "ConvNet on signals": (ConvNet, signals, {}),
     "ConvNet without blocks": (ConvNet, signals, {"module__num_blocks": 0}),
     "DenseNet": (DenseNet, table, {}),

@@ -17,6 +17,7 @@ from skbin import (
     BinaryNetClassifier,
     ConvNet,
     DenseNet,
+    TableConvNet,
     TextConvNet,
 )
 from skbin.data.rows import TensorRows, some_rows
@@ -100,7 +101,7 @@ def make_recording_net(*args, **params):
 
 
 @pytest.mark.parametrize("pos_weight", [None, "balanced", 3.0])
-@pytest.mark.parametrize("module", [ConvNet, DenseNet, TextConvNet])
+@pytest.mark.parametrize("module", [ConvNet, TableConvNet, DenseNet, TextConvNet])
 def test_a_new_network_begins_at_the_weighted_base_rate(rare, module, pos_weight):
     X, y = rare
     X = (X > 0).astype(int) + 1 if module is TextConvNet else X
@@ -133,7 +134,7 @@ def test_partial_fit_does_not_set_the_bias_again(rare):
 # ---- the scale of the inputs
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 def test_the_unit_of_a_column_does_not_matter(rare, module):
     X, y = rare
     units = 2.0 ** np.arange(-20, 20, 5)  # exact in floating point
@@ -144,7 +145,7 @@ def test_the_unit_of_a_column_does_not_matter(rare, module):
     assert_allclose(scaled, plain, rtol=1e-4)
 
 
-@pytest.mark.parametrize("module", [ConvNet, DenseNet])
+@pytest.mark.parametrize("module", [TableConvNet, DenseNet])
 def test_raw_columns_are_learnt_without_a_scaler(rare, module):
     X, y = rare
     X = 1e4 + 100 * X

@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
 
 # The checks feed tiny data: classes too small for five folds, string labels of which
 # the frequent one sorts last. What is said about it is tested elsewhere.
@@ -33,6 +33,7 @@ CONFIGURATIONS = {
         module__dropout=0.5,
         optimizer__eps=1e-7,
     ),
+    "filters over a table": BinaryNetClassifier(TableConvNet, max_epochs=20),
     "rows held out": BinaryNetClassifier(
         DenseNet,
         train_split=ValidSplit(5, stratified=True),

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.signals import _strongest
+from skbin.networks.filters import strongest
 
 N_ROWS, N_FILTERS, N_REPETITIONS = 128, 32, 25
 SHAPES = [  # channels, length, widths
@@ -91,7 +91,7 @@ def channels_last(convolutions, X):
 
 
 def conv_net(convolutions, X):
-    return torch.cat([_strongest(c, X, None) for c in convolutions], dim=1)
+    return torch.cat([strongest(c, X) for c in convolutions], dim=1)
 
 
 FORMULATIONS = {

@@ -7,7 +7,7 @@ What does the estimator give to somebody who sets nothing? Each is scaled by
 five seeds, which draw the folds and the networks:
 
 - `BinaryNetClassifier` with its defaults, which take DenseNet,
-- `BinaryNetClassifier` with ConvNet,
+- `BinaryNetClassifier` with TableConvNet,
 - `MLPClassifier` with its defaults.
 
 The data: breast cancer; digits, one against the rest; and `make_classification` with 5%
@@ -34,13 +34,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbin import BinaryNetClassifier, ConvNet
+from skbin import BinaryNetClassifier, TableConvNet
 
 GOAL = -0.02
 REFERENCE = "MLPClassifier"
 ESTIMATORS = {
     "skbin, DenseNet": BinaryNetClassifier,
-    "skbin, ConvNet": partial(BinaryNetClassifier, ConvNet),
+    "skbin, TableConvNet": partial(BinaryNetClassifier, TableConvNet),
     REFERENCE: MLPClassifier,
 }
 

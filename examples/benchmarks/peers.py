@@ -22,12 +22,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from skorch import NeuralNetBinaryClassifier
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, TokenEncoder
+from skbin import (
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    TableConvNet,
+    TextConvNet,
+    TokenEncoder,
+)
 
 # Those whose ranks the goal compares: "best mean rank of all neural peers".
 NEURAL = {
     "skbin",
-    "skbin ConvNet",
+    "skbin TableConvNet",
     "skbin shallow",
     "plain skorch",
     "MLP",
@@ -119,7 +126,7 @@ def is_there(package, peer):
 def for_tables(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
-        "skbin ConvNet": BinaryNetClassifier(ConvNet, random_state=seed),
+        "skbin TableConvNet": BinaryNetClassifier(TableConvNet, random_state=seed),
         "plain skorch": FloatTargets(
             make_pipeline(
                 StandardScaler(),

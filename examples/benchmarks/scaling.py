@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, DenseNet, TableConvNet
 
 N_COLUMNS = 10
 N_ROWS = 20_000
@@ -79,10 +79,10 @@ def main():
         lambda n_columns: fit_and_predict(DenseNet, N_ROWS, n_columns),
     )
     compare(
-        "filters, ConvNet",
+        "filters, TableConvNet",
         [2**power for power in range(4, most + 3)],
         lambda n_filters: fit_and_predict(
-            ConvNet, N_ROWS, 32, module__num_filters=n_filters
+            TableConvNet, N_ROWS, 32, module__num_filters=n_filters
         ),
     )
 

@@ -4,8 +4,8 @@ How fast: training, prediction, import and memory, in one table
 
 How much time does the estimator add to the network itself, and how much does it save
 against what a user has today? For DenseNet (30 columns), the same without embeddings
-and with one layer of 64, ConvNet (64 columns) and TextConvNet (30 token ids, a third of
-them padding), this times in turn
+and with one layer of 64, TableConvNet (64 columns) and TextConvNet (30 token ids, a
+third of them padding), this times in turn
 
 - ``skbin``: `BinaryNetClassifier`, the whole of ``fit`` or of ``predict_proba``,
 - ``raw``: a PyTorch loop over float32 tensors on the device in its strongest form: a
@@ -43,7 +43,7 @@ from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet
+from skbin import BinaryNetClassifier, DenseNet, TableConvNet, TextConvNet
 
 LEARNING_RATE = 0.001
 BATCH_SIZES = (128, 512)
@@ -74,8 +74,8 @@ TASKS = (
         {"hidden_units": (64,), "n_bins": 0},
     ),
     Task(
-        "ConvNet",
-        ConvNet,
+        "TableConvNet",
+        TableConvNet,
         {"n_channels": 1, "length": 64, "has_channels": False},
         64,
         {},

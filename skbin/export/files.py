@@ -112,8 +112,8 @@ def load(
     trusted : sequence of str or type, default=()
         Other classes that the file may name, such as ``"my_package.nets:MyNet"``,
         ``torch.nn.LSTM`` or ``torch.optim.LBFGS``. `ConvNet`, `DenseNet`,
-        `TextConvNet`; ``BCEWithLogitsLoss``, ``BCELoss``, `FocalLoss`; ``Adam``,
-        ``AdamW``, ``SGD`` and ``RMSprop`` need not be listed.
+        `TextConvNet`, `TableConvNet`; ``BCEWithLogitsLoss``, ``BCELoss``, `FocalLoss`;
+        ``Adam``, ``AdamW``, ``SGD`` and ``RMSprop`` need not be listed.
     device : str, default="cpu"
         Where to load it: any device of torch's, or "auto".
 

@@ -1,6 +1,7 @@
 """Files of formats 1 and 2: they named private modules, and how data are loaded."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from skbin.machine.callers import stacklevel_of_user
@@ -23,14 +24,38 @@ _DEFAULT_LOADERS = (
 )
 
 
-_OF_ROWS = [{"import": "skbin:ConvNet"}, {"import": "skbin:DenseNet"}]
+_CONV_NET, _DENSE_NET, _TABLE_CONV_NET = (
+    {"import": f"skbin:{name}"} for name in ("ConvNet", "DenseNet", "TableConvNet")
+)
+_ONLY_OF_SIGNALS = ("n_channels", "length", "has_channels", "num_blocks")
+_ONLY_OF_TABLES = ("has_channels", "n_bins", "embedding_dim")
 
 
-def _n_bins_of_0_1(shape: Any) -> int | None:
-    """Give what None meant then: 16 intervals of each column, of 256 at most."""
-    if not isinstance(shape, list) or len(shape) != 2:
-        return None
-    return 16 if shape[1] <= 256 else 0
+def _with_networks_of_0_2(params: dict[str, Any], shape: Any) -> dict[str, Any]:
+    """Say what networks of 0.1 were: there `ConvNet` was for tables and signals."""
+    module, n_columns = params.get("module"), None
+    if isinstance(shape, list) and len(shape) == 2:
+        n_columns = shape[1]
+    if module == _CONV_NET and n_columns is None:
+        left_out = [n for n, value in params.items() if value is None]
+        return _without(params, (*_ONLY_OF_TABLES, *_parts_of_module(left_out)))
+    if module == _CONV_NET:
+        params = _without(params, _ONLY_OF_SIGNALS) | {"module": _TABLE_CONV_NET}
+    if module == _DENSE_NET:
+        params = {**params, "module__n_members": 1}
+    if n_columns and params.get("module__n_bins") is None:
+        # None meant 16 intervals of each column, of 256 at most.
+        params = {**params, "module__n_bins": 16 if n_columns <= 256 else 0}
+    return params
+
+
+def _parts_of_module(names: Iterable[str]) -> list[str]:
+    return [n.removeprefix("module__") for n in names if n.startswith("module__")]
+
+
+def _without(params: dict[str, Any], of_module: Iterable[str]) -> dict[str, Any]:
+    left_out = {f"module__{name}" for name in of_module}
+    return {name: value for name, value in params.items() if name not in left_out}
 
 
 def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
@@ -53,10 +78,8 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and "import" in value:
             named = value["import"]
             params[name] = {**value, "import": _NAMES.get(named, named)}
-    if params.get("module", {}) in _OF_ROWS and params.get("module__n_bins") is None:
-        params["module__n_bins"] = _n_bins_of_0_1(described["input_shape"])
-    if params.get("module") == {"import": "skbin:DenseNet"}:
-        params["module__n_members"] = 1
+    if params.get("module") in (_CONV_NET, _DENSE_NET):
+        params = _with_networks_of_0_2(params, described["input_shape"])
     numbers = described["numbers"]
     return {
         "format": 3,

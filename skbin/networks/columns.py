@@ -103,6 +103,7 @@ class ChannelScale(nn.Module):
 
     def learn(self, X: torch.Tensor) -> None:
         """Take means and deviations from signals, NaN where there are no values."""
+        X = X.unsqueeze(1) if X.dim() == 2 else X  # one channel
         steps = X.transpose(0, 1).flatten(1).double()
         mean = steps.nanmean(dim=1, keepdim=True)
         deviation = (steps - mean).square().nanmean(dim=1, keepdim=True).sqrt()

@@ -2,21 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import chain, pairwise, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skbin.networks.columns import ChannelScale, embed_columns
-from skbin.networks.layers import (
-    Dropout,
-    OutputLayers,
-    Prepared,
-    filters_of_each_width,
-    kernel_width,
-    require_sizes,
-)
+from skbin.networks.columns import ChannelScale
+from skbin.networks.filters import filters_of_each_width, kernel_width, strongest
+from skbin.networks.layers import OutputLayers, Prepared, require_sizes
 
 
 class ResidualBlocks(nn.Module):
@@ -90,62 +84,37 @@ def _normalized(
     return normalized.transpose(1, 2)
 
 
-_FILTERS = 32
-
-
-class _Defaults(NamedTuple):
-    num_blocks: int
-    filters_of_all: int  # of a width that covers the whole input
-    hidden_units: int
-    dropout: float
-
-
-_FOR_SIGNALS = _Defaults(3, filters_of_all=_FILTERS, hidden_units=64, dropout=0.2)
-_FOR_ROWS = _Defaults(0, filters_of_all=256, hidden_units=256, dropout=0.3)
-
-
 class ConvNet(Prepared):
-    """Convolutions of several widths and an FC head, for rows and for signals.
+    """Convolutions of several widths, residual blocks and an FC head, for signals.
 
-    Filters of several widths slide over the input, and of each filter the strongest
-    response counts, wherever it occurs [1]_.
+    Filters of several widths slide over the signal, and of each filter the strongest
+    response counts, wherever it occurs [1]_. A deeper branch of residual blocks [2]_
+    adds features that are averaged over time. Channels are scaled one by one. Signals
+    may differ in length: NaN follows the end of a signal.
 
-    - Rows of numbers, ``(n, length)``, are embedded column by column, as in `DenseNet`.
-      The filters of width ``1.0`` cover the whole row and can tell its columns apart:
-      they make the network suitable for tables.
-    - Signals, ``(n, n_channels, length)``, are scaled channel by channel. A deeper
-      branch of residual blocks [2]_ adds features that are averaged over time. Signals
-      may differ in length: NaN follows the end of a signal.
+    For tables see `DenseNet`, and `TableConvNet`.
 
     Parameters
     ----------
     n_channels : int
-        Channels of the input; 1 for rows. `BinaryNetClassifier` takes it from the data.
+        Channels of a signal. `BinaryNetClassifier` takes it from the data: 1 if X has
+        two axes.
     length : int
-        Steps (or columns) of the input. `BinaryNetClassifier` takes it from the data.
-        Signals of other lengths are accepted.
-    has_channels : bool, default=True
-        Whether the inputs are signals rather than rows. `BinaryNetClassifier` takes it
-        from the data.
-    num_blocks : int, default=None
-        Residual blocks. None: 3 for signals, 0 for rows.
+        Steps of a signal. `BinaryNetClassifier` takes it from the data. Signals of
+        other lengths are accepted.
+    num_blocks : int, default=3
+        Residual blocks.
     block_filters : int, default=16
         Filters in the first block; the others have twice as many.
-    num_filters : int or sequence of int, default=None
-        Number of filters of each width, or one number for each width. None: 32, but
-        256 for rows where the width covers all columns.
+    num_filters : int or sequence of int, default=32
+        Number of filters of each width, or one number for each width.
     kernel_sizes : sequence of int or float, default=(3, 5, 1.0)
         Widths of the filters: an int is a number of steps, a float in (0, 1] a fraction
         of `length`. Inputs shorter than a kernel are padded with zeros.
-    hidden_units : int, default=None
-        Width of the FC layer. None: 64 for signals, 256 for rows.
-    dropout : float, default=None
-        Fraction of the hidden units, and for rows also of the filters, that are dropped
-        in training. None: 0.2 for signals, 0.3 for rows.
-    n_bins : int, default=None
-        For rows, as in `DenseNet`.
-    embedding_dim : int, default=8
-        For rows, as in `DenseNet`.
+    hidden_units : int, default=64
+        Width of the FC layer.
+    dropout : float, default=0.2
+        Fraction of the hidden units that are dropped in training.
 
     References
     ----------
@@ -169,34 +138,18 @@ class ConvNet(Prepared):
         self,
         n_channels: int,
         length: int,
-        has_channels: bool = True,
-        num_blocks: int | None = None,
+        num_blocks: int = 3,
         block_filters: int = 16,
-        num_filters: int | Sequence[int] | None = None,
+        num_filters: int | Sequence[int] = 32,
         kernel_sizes: Sequence[int | float] = (3, 5, 1.0),
-        hidden_units: int | None = None,
-        dropout: float | None = None,
-        n_bins: int | None = None,
-        embedding_dim: int = 8,
+        hidden_units: int = 64,
+        dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        defaults = _FOR_SIGNALS if has_channels else _FOR_ROWS
-        num_blocks = defaults.num_blocks if num_blocks is None else num_blocks
-        hidden_units = defaults.hidden_units if hidden_units is None else hidden_units
-        dropout = defaults.dropout if dropout is None else dropout
         require_sizes(num_blocks=num_blocks, at_least=0)
         require_sizes(block_filters=block_filters)
-        self.has_channels = has_channels
-        if has_channels:
-            self.input_scale: nn.Module = ChannelScale(n_channels)
-        else:
-            self.input_scale, n_channels = embed_columns(length, n_bins, embedding_dim)
+        self.input_scale = ChannelScale(n_channels)
         widths = [kernel_width(kernel_size, length) for kernel_size in kernel_sizes]
-        if num_filters is None:
-            num_filters = [
-                _FILTERS if width < length else defaults.filters_of_all
-                for width in widths
-            ]
         filters = filters_of_each_width(num_filters, kernel_sizes)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(n_channels, n_filters, width)
@@ -207,16 +160,14 @@ class ConvNet(Prepared):
         if num_blocks:
             self.blocks = ResidualBlocks(n_channels, num_blocks, block_filters)
             n_features += self.blocks.n_outputs
-        # Batch normalization here costs 0.02 average precision on tables.
-        first = None if has_channels else Dropout(dropout)
-        self.head = OutputLayers(n_features, hidden_units, dropout, first)
+        self.head = OutputLayers(n_features, hidden_units, dropout)
 
     def forward(self, X: torch.Tensor, is_whole: bool = False) -> torch.Tensor:
         """Compute one logit for each sample.
 
         Parameters
         ----------
-        X : tensor of shape (n, length) or (n, n_channels, length)
+        X : tensor of shape (n, n_channels, length) or (n, length)
             Without a channel axis it is one channel.
         is_whole : bool, default=False
             Whether no value is known to be missing, so that X need not be searched for
@@ -227,20 +178,12 @@ class ConvNet(Prepared):
         -------
         logit : tensor of shape (n,)
         """
-        if self.has_channels:
-            X, is_there = self._signals(X, is_whole)
-        else:
-            X, is_there = self._rows(X), None
+        X, is_there = self._signals(X, is_whole)
         convolutions: Any = self.convolutions  # to mypy they are any modules
-        features = [_strongest(conv, X, is_there) for conv in convolutions]
+        features = [strongest(conv, X, is_there) for conv in convolutions]
         if self.blocks is not None:
             features.append(self.blocks(X, is_there))
         return self.head(torch.cat(features, dim=1))
-
-    def _rows(self, X: torch.Tensor) -> torch.Tensor:
-        """Embed columns; their vectors become channels, (n, channels, length)."""
-        X = X.flatten(1)
-        return self.input_scale(X).unflatten(1, (X.shape[1], -1)).transpose(1, 2)
 
     def _signals(
         self, X: torch.Tensor, is_whole: bool
@@ -259,36 +202,3 @@ def _where_signals_are(X: torch.Tensor) -> torch.Tensor | None:
     if torch.compiler.is_exporting():  # a graph cannot branch on the data
         return is_there
     return None if bool(is_there.all()) else is_there
-
-
-def _strongest(
-    convolution: nn.Conv1d, X: torch.Tensor, is_there: torch.Tensor | None
-) -> torch.Tensor:
-    """Strongest response of each filter, (n, channels, time) -> (n, filters)."""
-    (width,) = convolution.kernel_size
-    missing = max(0, width - X.shape[2])
-    if missing:
-        X = F.pad(X, (0, missing))
-    n_positions = X.shape[2] - width + 1
-    if n_positions == 1:
-        weight = convolution.weight.flatten(1)
-        responses = F.linear(X.flatten(1), weight, convolution.bias).unsqueeze(1)
-    else:
-        responses = _slid(convolution, X)
-    # ReLU is monotone: after the maximum it gives the same and costs less. Windows that
-    # reach beyond the end of a signal give 0, the least that ReLU returns.
-    if is_there is not None:
-        last = (is_there.sum(dim=2) - width).clamp(min=0)  # (n, 1)
-        position = torch.arange(n_positions, device=X.device)
-        responses = responses * (position <= last).unsqueeze(2)
-    return F.relu(responses.amax(dim=1))
-
-
-def _slid(convolution: nn.Conv1d, X: torch.Tensor) -> torch.Tensor:
-    """Convolve, (n, channels, length) -> (n, positions, filters)."""
-    # With a dozen channels a CPU is a quarter to a half faster in this memory format
-    # than with conv1d, otherwise about as fast: examples/benchmarks/convolutions.py.
-    layout = torch.channels_last
-    weight = convolution.weight.unsqueeze(2).contiguous(memory_format=layout)
-    X = X.unsqueeze(2).contiguous(memory_format=layout)  # (n, channels, 1, length)
-    return F.conv2d(X, weight, convolution.bias).squeeze(2).transpose(1, 2)

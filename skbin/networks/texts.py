@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skbin.networks.filters import filters_of_each_width
 from skbin.networks.layers import (
     Dropout,
     OutputLayers,
     Prepared,
-    filters_of_each_width,
     require_fractions,
     require_sizes,
 )

@@ -49,18 +49,17 @@ def input_sizes(
     A module says that it wants its sizes from the data by a parameter without a
     default of one of these names: ``n_features`` (values in a sample),
     ``n_channels`` and ``length`` (of ``(n, length)`` or ``(n, n_channels, length)``),
-    and ``vocab_size`` (one more than the largest token id). It is also told, by a
-    parameter ``has_channels`` with or without a default, whether samples have two axes.
+    and ``vocab_size`` (one more than the largest token id).
 
     Examples
     --------
     >>> from skbin import ConvNet
     >>> input_sizes(ConvNet, (500, 12, 29), given={})
-    {'n_channels': 12, 'length': 29, 'has_channels': True}
+    {'n_channels': 12, 'length': 29}
     """
     wanted = [name for name in _required(module) if name not in given]
     if not wanted:
-        return _whether_channels(module, shape, given)
+        return {}
     name = name_of(module)
     if shape is None or len(shape) < 2:
         raise ValueError(
@@ -82,10 +81,7 @@ def input_sizes(
             f"{name} takes token ids, integers of 0 and more, but X holds "
             "other numbers. Put a TokenEncoder before the net."
         )
-    return {
-        **{name: known[name] for name in wanted},
-        **_whether_channels(module, shape, given),
-    }
+    return {name: known[name] for name in wanted}
 
 
 @functools.cache
@@ -171,13 +167,6 @@ def name_of(module: Any) -> str:
     """Name of a class, of what a partial function calls, or of an instance's class."""
     module = getattr(module, "func", module)
     return getattr(module, "__name__", type(module).__name__)
-
-
-def _whether_channels(module: Any, shape: Any, given: dict[str, Any]) -> dict[str, Any]:
-    takes_it = "has_channels" in inspect.signature(module).parameters
-    if shape is None or "has_channels" in given or not takes_it:
-        return {}
-    return {"has_channels": len(shape) > 2}
 
 
 def _sizes(shape: tuple[int, ...]) -> dict[str, int]:
