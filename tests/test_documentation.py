@@ -74,6 +74,7 @@ def test_the_readme_shows_pictures_that_exist():
     assert all((ROOT / picture).exists() for picture in pictures)
 
 
+@pytest.mark.filterwarnings("ignore:y_true has:UserWarning")  # few positives
 @pytest.mark.parametrize(
     "path", sorted(ROOT.glob("examples/plot_*.py")), ids=lambda path: path.stem
 )

@@ -281,7 +281,7 @@ def test_any_texts_give_ids_or_a_documented_error(texts, again):
 
 
 @pytest.mark.filterwarnings(
-    "ignore:There are no intervals", "ignore:y_score", "ignore:Samples of the positive"
+    "ignore:y_true has", "ignore:y_score", "ignore:Samples of the positive"
 )
 @given(data=st.data())
 def test_any_scores_give_a_threshold_or_a_documented_error(data):

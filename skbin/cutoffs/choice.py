@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import norm, t
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skbin.cutoffs.curve import Objective, float_type
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
+from skbin.cutoffs.resampling import replicates_of_rows, smoothed_replicates
 from skbin.cutoffs.scales import on_both_scales, same_decisions_on_both_scales
 from skbin.cutoffs.scored_rows import ScoredRows, read_rows
+from skbin.cutoffs.smoothing import distributions_of, smoothed_best
 from skbin.data.labels import BinaryLabels
 
-# With fewer, one bootstrap replicate in twenty or more has none of them: exp(-3) = 5 %.
-_FEWEST_FOR_INTERVALS = 4
+# Measured by examples/benchmarks/cutoffs.py: below, intervals cover too seldom.
+_FEWEST_FOR_INTERVALS = 10
+_FEWEST_WITHOUT_A_WARNING = 50
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,32 @@ class ThresholdChoice:
         The cutoff as a logit, ``log(threshold / (1 - threshold))`` to rounding. Both
         make the same decisions.
     value : float
-        What the metric reaches there, or the expected cost for each sample. It is
-        optimistic, because the cutoff was chosen on the same data.
+        What to expect of the metric on new data, or of the cost for each sample:
+        `apparent_value`, less what the bootstrap finds to be due to choosing the cutoff
+        on the same data. Without a bootstrap it is `apparent_value`.
     objective : str
         What was maximised or minimised, and within which limits.
     threshold_interval, logit_interval, value_interval : tuple of two float
-        Bootstrap percentile intervals: of the cutoffs chosen on resampled data, and
-        of the value that `threshold` has on them. NaN without bootstrap, and where
-        one of the classes has fewer than four samples.
+        Percentile intervals of the smoothed bootstrap: of the best cutoff, and of the
+        value that `threshold` has on new data. NaN without bootstrap, and where one of
+        the classes has fewer than ten samples.
     confidence_level : float
         Confidence level of the intervals.
+    apparent_value : float
+        What the metric reaches on the data given, or the cost for each sample there.
+    alarms_per_1000 : float
+        How many of 1,000 samples are called positive.
+    theory_threshold : float or None, default=None
+        Elkan's cutoff for `cost_matrix`, if probabilities are right: the cost of a
+        false alarm in parts of what the two errors cost together. None without a cost
+        matrix, or with costs of single samples.
 
     Examples
     --------
     >>> from skbin import select_threshold
     >>> choice = select_threshold([0, 0, 1, 1], [0.1, 0.9, 0.9, 0.95], n_bootstraps=0)
-    >>> round(choice.threshold, 3), round(choice.logit, 3), round(choice.value, 3)
-    (0.9, 2.197, 0.8)
+    >>> round(choice.value, 3), choice.alarms_per_1000
+    (0.8, 750.0)
     """
 
     threshold: float
@@ -61,6 +74,43 @@ class ThresholdChoice:
     logit_interval: tuple[float, float]
     value_interval: tuple[float, float]
     confidence_level: float
+    apparent_value: float
+    alarms_per_1000: float
+    theory_threshold: float | None = None
+
+    def at_same_rate(self, y_score: ArrayLike) -> float:
+        """Give the cutoff that calls as large a share of other scores positive.
+
+        A network that was trained again scores differently; what a team can look at
+        stays the same.
+
+        Parameters
+        ----------
+        y_score : array-like of shape (n_samples,)
+            Scores of the new network.
+
+        Returns
+        -------
+        threshold : float
+            The highest cutoff, on the scale of `y_score`, at which at least
+            `alarms_per_1000` of 1,000 samples, to rounding, are called positive.
+
+        Examples
+        --------
+        >>> from skbin import select_threshold
+        >>> choice = select_threshold(
+        ...     [0, 0, 1, 1], [0.1, 0.3, 0.7, 0.9], n_bootstraps=0
+        ... )
+        >>> choice.alarms_per_1000
+        500.0
+        >>> choice.at_same_rate([0.2, 0.4, 0.6, 0.8])
+        0.6
+        """
+        scores = np.sort(np.asarray(y_score))[::-1]
+        n_alarms = round(self.alarms_per_1000 / 1000 * len(scores))
+        if not n_alarms:
+            return float(np.nextafter(scores[0], np.asarray(np.inf, scores.dtype)))
+        return float(scores[n_alarms - 1])
 
     def __str__(self) -> str:
         chosen = f"threshold {self.threshold:.4g} (logit {self.logit:.4g})"
@@ -83,9 +133,11 @@ class ThresholdChoice:
         "cost_matrix": ["array-like", None],
         "min_precision": [Interval(Real, 0, 1, closed="both"), None],
         "min_recall": [Interval(Real, 0, 1, closed="both"), None],
+        "min_specificity": [Interval(Real, 0, 1, closed="both"), None],
         "max_alarms_per_1000": [Interval(Real, 0, 1000, closed="both"), None],
         "sample_weight": ["array-like", None],
         "scale": [StrOptions({"probability", "logit"})],
+        "method": [StrOptions({"smooth", "exact"})],
         "n_bootstraps": [Interval(Integral, 0, None, closed="left")],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
@@ -100,20 +152,27 @@ def select_threshold(
     cost_matrix: Any = None,
     min_precision: float | None = None,
     min_recall: float | None = None,
+    min_specificity: float | None = None,
     max_alarms_per_1000: float | None = None,
     sample_weight: ArrayLike | None = None,
     pos_label: Any = None,
     scale: str = "probability",
+    method: str = "smooth",
     n_bootstraps: int = 200,
     confidence_level: float = 0.95,
     random_state: Any = None,
 ) -> ThresholdChoice:
     """Choose the cutoff that is best on given data, and say how sure it is.
 
-    Every distinct score is considered, and a cutoff above all of them, unless the
-    highest is a probability of 1. Of cutoffs that are equally good the highest is
-    taken, which raises the fewest alarms. Use scores that the model was not trained on,
-    such as those of ``cross_val_predict``.
+    The best cutoff of a sample owes much to chance if positives are few. So the scores
+    of each class are smoothed before the choice, on the logit scale, by a Gaussian
+    kernel of width ``0.7 * spread * n ** (-1/5)``, where ``spread`` is the deviation of
+    the class, or the interquartile range / 1.349 if that is less. On four distributions
+    with 20 and 50 positives this lost about half as much as the exact rule.
+
+    Of cutoffs that are equally good the highest is taken, which raises the fewest
+    alarms. Use scores that the model was not trained on, such as those of
+    ``cross_val_predict``.
 
     Parameters
     ----------
@@ -133,8 +192,8 @@ def select_threshold(
         ignored. Rows are the true class (negative, positive), columns the decision, as
         in :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
         (n_samples,), such as the amounts that are lost with missed frauds.
-    min_precision, min_recall : float in [0, 1], default=None
-        Only cutoffs that reach this, to rounding.
+    min_precision, min_recall, min_specificity : float in [0, 1], default=None
+        Only cutoffs that reach this on the data given, to rounding.
     max_alarms_per_1000 : float, default=None
         Only cutoffs at which at most this many of 1,000 samples are called positive.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -143,10 +202,13 @@ def select_threshold(
         Label of the positive class. None: the second label in sorted order.
     scale : {"probability", "logit"}, default="probability"
         What `y_score` is.
+    method : {"smooth", "exact"}, default="smooth"
+        "exact": the best cutoff of the sample itself. Each distinct score is
+        considered, and a cutoff above all of them, unless the highest is a probability
+        of 1. Metrics that do not follow from the four counts are always exact.
     n_bootstraps : int, default=200
-        Number of resampled data sets for the intervals; 0 for none. With more than
-        4,096 distinct scores, replicates choose among 4,096 of them, half of them
-        scores of positives.
+        Number of samples that are drawn from the smoothed classes, as many of each
+        class as it has, for the intervals and for `value`; 0 for none.
     confidence_level : float in (0, 1), default=0.95
         Confidence level of the intervals.
     random_state : int, numpy.random.RandomState or None, default=None
@@ -169,8 +231,8 @@ def select_threshold(
         If the positive class seems to be the wrong one: without `pos_label`, the more
         frequent of two strings; or positives score lower than negatives by more than
         chance explains. If the scores are nothing but 0 and 1. If a class has fewer
-        than four samples: then there are no intervals. If logits at the cutoff are
-        too high to be told apart as probabilities.
+        than 50 samples; with fewer than ten there are no intervals. If logits at the
+        cutoff are too high to be told apart as probabilities.
 
     See Also
     --------
@@ -179,22 +241,32 @@ def select_threshold(
 
     References
     ----------
-    Elkan, "The foundations of cost-sensitive learning", IJCAI 2001. Efron and
-    Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+    Elkan, "The foundations of cost-sensitive learning", IJCAI 2001. Patra, Seijo and
+    Sen, "A consistent bootstrap procedure for the maximum score estimator", Journal of
+    Econometrics 205, 2018.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skbin import select_threshold
-    >>> y_true = [0, 0, 0, 1, 0, 1, 1, 1]
-    >>> y_score = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9]
-    >>> select_threshold(y_true, y_score, n_bootstraps=0).threshold
-    0.4
-    >>> select_threshold(y_true, y_score, "recall", min_precision=0.9,
-    ...                  n_bootstraps=0).threshold
-    0.6
-    >>> print(select_threshold(y_true, y_score, cost_matrix=[[0, 1], [9, 0]],
-    ...                        random_state=0))
-    threshold 0.4 (logit -0.4055), 95% interval 0.4 to 0.8; cost: 0.125, 0 to 0.375
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = np.repeat([0, 1], [900, 100])
+    >>> y_score = 1 / (1 + np.exp(2 - rng.normal(2 * y_true)))
+    >>> choice = select_threshold(y_true, y_score, random_state=0)
+    >>> print(choice)  # doctest: +NORMALIZE_WHITESPACE
+    threshold 0.3832 (logit -0.4761), 95% interval 0.3408 to 0.41;
+    f1: 0.5846, 0.5089 to 0.6602
+    >>> choice = select_threshold(y_true, y_score, "recall", min_precision=0.8,
+    ...                           n_bootstraps=0)
+    >>> print(choice)
+    threshold 0.5868 (logit 0.3509); recall at precision >= 0.8: 0.24
+    >>> choice = select_threshold(y_true, y_score, cost_matrix=[[0, 1], [10, 0]],
+    ...                           random_state=0)
+    >>> print(choice)  # doctest: +NORMALIZE_WHITESPACE
+    threshold 0.2295 (logit -1.211), 95% interval 0.1814 to 0.2798;
+    cost: 0.331, 0.261 to 0.41
+    >>> round(choice.theory_threshold, 4)  # these scores are not right
+    0.0909
     """
     user = 4  # frames from a function called here to the user, with the validation
     rows, labels = read_rows(
@@ -203,6 +275,7 @@ def select_threshold(
     limits = {
         "min_precision": min_precision,
         "min_recall": min_recall,
+        "min_specificity": min_specificity,
         "max_alarms_per_1000": max_alarms_per_1000,
     }
     objective = Objective(
@@ -216,44 +289,90 @@ def select_threshold(
     warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
     if not curve.is_allowed.any():
         raise ValueError(objective.what_is_nearest(curve))
-    best = curve.best()
-    cutoff = float(curve.thresholds[best])
-    intervals = np.full((2, 2), np.nan)
-    if n_bootstraps and _has_enough_rows(rows, labels, stacklevel=user):
-        rng = check_random_state(random_state)
-        found = objective.replicates(rows, cutoff, n_bootstraps, rng)
-        tail = (1 - confidence_level) / 2
-        # A metric may be undefined on a replicate.
-        intervals = np.nanquantile(found, [tail, 1 - tail], axis=0, method="nearest")
+    by_counts = objective.by_cost or objective.from_counts is not None
+    found = distributions_of(rows, scale) if by_counts else None
+    is_smooth = method == "smooth" and found is not None
+    cutoff = float(curve.thresholds[curve.best()])
+    if method == "smooth" and found is not None:
+        cutoff = smoothed_best(objective, found, curve)
     threshold, as_logit = same_decisions_on_both_scales(
         cutoff, rows.score, scale, objective.score_type, stacklevel=user
     )
-    (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], scale)
+    place = curve.index_of(cutoff)
+    apparent = float(objective.sign * curve.values[place])
+    optimism, intervals = 0.0, np.full((2, 2), np.nan)
+    if n_bootstraps:
+        rng = check_random_state(random_state)
+        if found is None:
+            replicates = replicates_of_rows(objective, rows, cutoff, n_bootstraps, rng)
+        else:
+            replicates = smoothed_replicates(
+                objective, rows, found, as_logit, n_bootstraps, rng, is_smooth=is_smooth
+            )
+        optimism = replicates.optimism
+        if _has_enough_rows(rows, labels, stacklevel=user):
+            tail = _tail(rows, confidence_level)
+            # A metric may be undefined on a replicate.
+            intervals = np.nanquantile(
+                replicates[:2], [tail, 1 - tail], axis=1, method="nearest"
+            )
+    (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], "logit")
+    tn, fp, fn, tp = (count[place] for count in curve.counts)
     return ThresholdChoice(
         threshold=threshold,
         logit=as_logit,
-        value=float(objective.sign * curve.values[best]),
+        value=apparent - optimism,
+        apparent_value=apparent,
         objective=str(objective),
         threshold_interval=(low, high),
         logit_interval=(low_logit, high_logit),
         value_interval=(float(intervals[0, 1]), float(intervals[1, 1])),
         confidence_level=confidence_level,
+        alarms_per_1000=float(1000 * (tp + fp) / (tn + fp + fn + tp)),
+        theory_threshold=_theory_threshold(cost_matrix),
     )
+
+
+def _theory_threshold(cost_matrix: Any) -> float | None:
+    """Give the cutoff that is best for right probabilities, where costs are plain."""
+    if cost_matrix is None or any(np.ndim(cost) for row in cost_matrix for cost in row):
+        return None
+    (true_negative, false_positive), (false_negative, true_positive) = cost_matrix
+    by_alarm = false_positive - true_negative
+    by_both = by_alarm + false_negative - true_positive
+    return float(np.clip(by_alarm / by_both, 0, 1)) if by_both > 0 else None
+
+
+def _tail(rows: ScoredRows, confidence_level: float) -> float:
+    """Give the share of replicates on each side of an interval.
+
+    Percentile intervals of few rows are too narrow, as a normal interval is without
+    Student's t. Expanded ones: Hesterberg, "What teachers should know about the
+    bootstrap", The American Statistician 69, 2015.
+    """
+    n = np.bincount(rows.y[rows.weight > 0]).min()
+    quantile = t.isf((1 - confidence_level) / 2, n - 1)
+    return float(norm.sf(np.sqrt(n / (n - 1)) * quantile))
 
 
 def _has_enough_rows(
     rows: ScoredRows, labels: BinaryLabels, *, stacklevel: int
 ) -> bool:
-    """Whether a bootstrap says something; warn if not."""
+    """Whether there are enough rows for intervals; warn where there are few."""
     counts = np.bincount(rows.y[rows.weight > 0], minlength=2)
-    if counts.min() >= _FEWEST_FOR_INTERVALS:
+    fewest = counts.min()
+    if fewest >= _FEWEST_WITHOUT_A_WARNING:
         return True
+    has_intervals = bool(fewest >= _FEWEST_FOR_INTERVALS)
+    what = "the cutoff and its value are uncertain: look at their intervals"
+    if not has_intervals:
+        what = f"fewer than {_FEWEST_FOR_INTERVALS} give no intervals (they are NaN)"
     rarer = labels.positive if counts.argmin() else labels.negative
     warnings.warn(
-        f"There are no intervals (they are NaN): y_true has {counts.min()} samples of "
-        f"{rarer!r}, and a bootstrap of fewer than {_FEWEST_FOR_INTERVALS} says "
-        "nothing. Give more samples, or pass n_bootstraps=0 to silence this warning.",
+        f"y_true has {fewest} samples of {rarer!r}, and {what}. Give more samples, "
+        "such as the out-of-fold scores of all rows, or pass n_bootstraps=0 to silence "
+        "this warning.",
         UserWarning,
         stacklevel=stacklevel,
     )
-    return False
+    return has_intervals

@@ -9,14 +9,9 @@ from sklearn.metrics import auc, confusion_matrix_at_thresholds, metric_at_thres
 
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.metrics import Counts, from_counts, from_decisions, metric_name
-from skbin.cutoffs.resampling import grid_of_scores, resampled_groups, resampled_rows
 from skbin.cutoffs.scored_rows import ScoredRows
 
-# Cutoffs that a bootstrap replicate chooses among: enough that the grid is finer than
-# the interval, few enough that ten million scores cost no more than ten thousand.
-_REPLICATE_CUTOFFS = 4096
-_REPLICATE_CUTOFFS_OF_A_SLOW_METRIC = 100
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 class Curve(NamedTuple):
@@ -44,12 +39,16 @@ class Curve(NamedTuple):
             raise ValueError("The metric is NaN at every cutoff that is allowed.")
         best = np.nanmax(values)
         # Of equal ones the first; sums in another order may differ by rounding.
-        return int(np.argmax(values >= best - _ROUNDING * abs(best)))
+        return int(np.argmax(values >= best - ROUNDING * abs(best)))
+
+    def index_of(self, thresholds: Any) -> Any:
+        """Index of the cutoff that decides as each of `thresholds` does."""
+        n_below = np.searchsorted(self.thresholds[::-1], thresholds)
+        return np.maximum(len(self.thresholds) - n_below - 1, 0)
 
     def at(self, threshold: float) -> float:
         """Value of the cutoff that decides as `threshold` does."""
-        n_not_below = int(np.count_nonzero(self.thresholds >= threshold))
-        return float(self.values[max(n_not_below - 1, 0)])
+        return float(self.values[self.index_of(threshold)])
 
     def roc_auc(self) -> float:
         """Area under the ROC curve."""
@@ -101,10 +100,15 @@ class Objective:
             tn, fp = np.r_[tn[0] + fp[0], tn], np.r_[0.0, fp]
             fn, tp = np.r_[fn[0] + tp[0], fn], np.r_[0.0, tp]
         values = self._values(rows, thresholds, (tn, fp, fn, tp))
-        shortage = np.zeros(len(thresholds))
-        for limit in self.limits:
-            shortage = np.maximum(shortage, limit.shortage((tn, fp, fn, tp)))
+        shortage = self.shortage((tn, fp, fn, tp))
         return Curve(thresholds, values, (tn, fp, fn, tp), shortage)
+
+    def shortage(self, counts: tuple[Counts, ...]) -> NDArray[np.float64]:
+        """Compute by how much each cutoff misses the limits."""
+        missed = np.zeros(np.shape(counts[0]))
+        for limit in self.limits:
+            missed = np.maximum(missed, limit.shortage(counts))
+        return missed
 
     def _values(
         self, rows: ScoredRows, thresholds: NDArray[np.float64], counts: Any
@@ -140,21 +144,6 @@ class Objective:
             f"{curve.thresholds[best]:.6g}, where {misses}; {self.name} is "
             f"{self.sign * curve.values[best]:.4g} there. To allow it, pass {relaxed}."
         )
-
-    def replicates(
-        self, rows: ScoredRows, threshold: float, n: int, rng: np.random.RandomState
-    ) -> NDArray[np.float64]:
-        """Chosen cutoff, and value of `threshold`, on each of `n` resampled data."""
-        n_cutoffs, resample = _REPLICATE_CUTOFFS, resampled_groups
-        if self.is_slow:
-            n_cutoffs, resample = _REPLICATE_CUTOFFS_OF_A_SLOW_METRIC, resampled_rows
-        grid = grid_of_scores(rows, threshold, n_cutoffs)
-        found = []
-        for replicate in resample(rows, grid, n, rng):
-            curve = self.curve(replicate)
-            chosen = curve.thresholds[curve.best()]
-            found.append((chosen, self.sign * curve.at(threshold)))
-        return np.array(found)
 
 
 def float_type(y_score: ArrayLike) -> np.dtype[Any]:

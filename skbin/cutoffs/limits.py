@@ -1,4 +1,4 @@
-"""What a cutoff must keep to: a least precision or recall, a most of alarms."""
+"""What a cutoff must keep to: a least share, or a most of alarms."""
 
 import math
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skbin.cutoffs.metrics import Counts, precision, recall
+from skbin.cutoffs.metrics import Counts, precision, recall, specificity
 
 _ROUNDING = 1e-12
 _TINY = (
@@ -38,7 +38,8 @@ class Limit(NamedTuple):
         tn, fp, fn, tp = counts
         if self.is_most:
             return 1000 * (tp + fp) / (tn + fp + fn + tp)
-        return {"precision": precision, "recall": recall}[self.quantity](*counts)
+        shares = {"precision": precision, "recall": recall, "specificity": specificity}
+        return shares[self.quantity](*counts)
 
     def shortage(self, counts: tuple[Counts, ...]) -> NDArray[Any]:
         """Compute by what part of the limit, or of what breaks it, it is missed.

@@ -30,7 +30,8 @@ def recall(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
     return safe_divide(tp, tp + fn)
 
 
-def _specificity(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
+def specificity(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
+    """Share of negatives that are no alarms."""
     return safe_divide(tn, tn + fp)
 
 
@@ -39,7 +40,7 @@ def _accuracy(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
 
 
 def _balanced_accuracy(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
-    return (recall(tn, fp, fn, tp) + _specificity(tn, fp, fn, tp)) / 2
+    return (recall(tn, fp, fn, tp) + specificity(tn, fp, fn, tp)) / 2
 
 
 def _fbeta(tn: Counts, fp: Counts, fn: Counts, tp: Counts, beta: float = 1.0) -> Counts:
@@ -64,7 +65,7 @@ _FROM_COUNTS: dict[Any, Callable[..., Counts]] = {
     "matthews_corrcoef": _matthews,
     "precision": precision,
     "recall": recall,
-    "specificity": _specificity,
+    "specificity": specificity,
     metrics.accuracy_score: _accuracy,
     metrics.balanced_accuracy_score: _balanced_accuracy,
     metrics.f1_score: _fbeta,

@@ -24,6 +24,17 @@ class ScoredRows(NamedTuple):
     cost_if_positive: NDArray[np.float64]
     is_uniform: bool
 
+    def at(self, places: NDArray[np.intp]) -> "ScoredRows":
+        """Take some of the rows, or rows several times."""
+        return ScoredRows(
+            self.y[places],
+            self.score[places],
+            self.weight[places],
+            self.cost_if_negative[places],
+            self.cost_if_positive[places],
+            self.is_uniform,
+        )
+
 
 def read_rows(
     y_true: Any,

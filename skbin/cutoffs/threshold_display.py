@@ -60,7 +60,7 @@ class ThresholdDisplay:
     >>> from skbin import ThresholdDisplay, select_threshold
     >>> y_true = [0, 0, 0, 1, 0, 1, 1, 1]
     >>> y_score = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9]
-    >>> choice = select_threshold(y_true, y_score, random_state=0)
+    >>> choice = select_threshold(y_true, y_score, n_bootstraps=0)
     >>> display = ThresholdDisplay.from_predictions(y_true, y_score, choice=choice)
     >>> [line.get_label() for line in display.lines_]
     ['precision', 'recall', 'f1']
