@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from skbin.classifier import BinaryNetClassifier
+from skbin.cross_fit.estimator import CrossFitClassifier
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
 from skbin.cutoffs.history_display import HistoryDisplay
 from skbin.cutoffs.threshold_display import ThresholdDisplay
@@ -25,6 +26,7 @@ __all__ = [
     "BalancedBatches",
     "BinaryNetClassifier",
     "ConvNet",
+    "CrossFitClassifier",
     "DenseNet",
     "FocalLoss",
     "HistoryDisplay",

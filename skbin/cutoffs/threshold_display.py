@@ -86,8 +86,8 @@ class ThresholdDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: Any,
-        y: Any,
+        X: Any = None,
+        y: Any = None,
         *,
         metrics: Sequence[Any] = ("precision", "recall", "f1"),
         cost_matrix: Any = None,
@@ -105,8 +105,9 @@ class ThresholdDisplay:
         ----------
         estimator : estimator instance
             With `predict_proba`; a Pipeline or a search too.
-        X, y : array-like
-            Samples and their labels.
+        X, y : array-like, default=None
+            Samples and their labels. None: the training rows of a `CrossFitClassifier`,
+            by their scores out of fold, with its choice.
         metrics, cost_matrix, choice, sample_weight, scale, ax, **kwargs
             As for `from_predictions`.
         pos_label : object, default=None
@@ -127,6 +128,16 @@ class ThresholdDisplay:
         """
         check_is_fitted(estimator)
         net = innermost(estimator)
+        if X is None:
+            rows = _out_of_fold(estimator, y, sample_weight, pos_label)
+            display = cls._from_scores(
+                **rows,
+                metrics=metrics,
+                cost_matrix=cost_matrix,
+                choice=_chosen(estimator) if choice is None else choice,
+                name=name or type(estimator).__name__,
+            )
+            return display.plot(ax=ax, scale=scale, **kwargs)
         if pos_label is None:
             pos_label = chosen_positive_label(estimator)
         labels = find_labels(np.asarray(estimator.classes_), pos_label)
@@ -413,3 +424,26 @@ class ThresholdDisplay:
 
 def _positions(thresholds: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
     return logit(thresholds) if scale == "logit" else thresholds
+
+
+def _out_of_fold(
+    estimator: Any, y: Any, sample_weight: Any, pos_label: Any
+) -> dict[str, Any]:
+    """Give labels, scores and weights of the rows that an estimator has kept."""
+    if not hasattr(estimator, "out_of_fold_"):
+        raise TypeError(
+            f"{type(estimator).__name__} keeps no scores of its training rows. Pass X "
+            "and y that it was not trained on."
+        )
+    given = {"y": y, "sample_weight": sample_weight, "pos_label": pos_label}
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise ValueError(
+            f"Without X the rows of fit are drawn, with their own {named}. Leave them "
+            "out, or pass X."
+        )
+    return estimator.out_of_fold_rows()
+
+
+def _chosen(estimator: Any) -> Any:
+    return estimator.threshold_ if estimator.choice_ is None else estimator.choice_

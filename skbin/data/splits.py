@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -12,6 +13,19 @@ from torch.utils.data import Subset
 
 from skbin.data.rows import TensorRows, resolve
 from skbin.machine.callers import stacklevel_of_user
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Other rows as a `train_split`: all of X is trained on, and these are held out."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+
+    def __call__(self, dataset: Any, y: Any = None) -> Any:
+        """Refuse to split without the net that knows how X is read."""
+        raise TypeError("Rows held out are read by the net that is trained.")
 
 
 def split_rows(

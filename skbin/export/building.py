@@ -76,7 +76,8 @@ def build_estimator(
     return estimator
 
 
-def _in_this_format(described: Any) -> dict[str, Any]:
+def require_known_format(described: Any) -> int:
+    """Give the format of a description, and refuse those of later versions."""
     written = described.get("format") if isinstance(described, dict) else None
     if type(written) is not int or written < 1:
         raise ValueError(f"it names no format: {reprlib.repr(written)}.")
@@ -85,6 +86,11 @@ def _in_this_format(described: Any) -> dict[str, Any]:
             f"it has format {written}, and this skbin reads up to {FORMAT}. "
             "Install a later skbin."
         )
+    return written
+
+
+def _in_this_format(described: Any) -> dict[str, Any]:
+    written = require_known_format(described)
     return described if written == FORMAT else in_format_3(described)
 
 

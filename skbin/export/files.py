@@ -1,21 +1,29 @@
 """A trained estimator in one file that cannot run code: `save` and `load`."""
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.export.building import build_estimator
+from skbin.cross_fit.estimator import CrossFitClassifier
+from skbin.export.building import build_estimator, require_known_format
+from skbin.export.cross_fit import KEY, build_cross_fit, describe_cross_fit
 from skbin.export.description import describe
 from skbin.export.replacing import replaced_file
 from skbin.machine.devices import require_device, resolve_device
 from skbin.machine.extras import import_optional
 
 
-def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
+def save(
+    estimator: BinaryNetClassifier | CrossFitClassifier, path: str | os.PathLike[str]
+) -> None:
     """Write a fitted estimator to one file, without a pickle.
 
     Weights are written as safetensors, the rest as JSON in their header. The file holds
@@ -26,18 +34,18 @@ def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : BinaryNetClassifier
-        Fitted.
+    estimator : BinaryNetClassifier or CrossFitClassifier
+        Fitted. Of a cross-fit all members, with its calibration, choice and scores.
     path : str or path-like
         The file. It is replaced as a whole, or not at all.
 
     Raises
     ------
     TypeError
-        If it is not exactly a `BinaryNetClassifier` (subclasses are refused; for
-        pipelines see skops), or if the file cannot hold what predictions need, such as
-        a function as `predict_nonlinearity`, a loss given as an instance, a `dataset`
-        of your own, or what was recorded in the history.
+        If it is not exactly a `BinaryNetClassifier`, or a cross-fit of them (for
+        subclasses see joblib, for pipelines skops), or if the file cannot hold what
+        predictions need, such as a function as `predict_nonlinearity`, a loss given as
+        an instance, a `dataset` of your own, or what was recorded in the history.
     sklearn.exceptions.NotFittedError
         If it is not fitted. Being initialized is not enough.
     OSError
@@ -66,9 +74,13 @@ def save(estimator: BinaryNetClassifier, path: str | os.PathLike[str]) -> None:
     >>> bool((again.predict_proba(X) == net.predict_proba(X)).all())
     True
     """
-    if type(estimator) is not BinaryNetClassifier:
+    if type(estimator) is CrossFitClassifier:
+        check_is_fitted(estimator)
+        text, tensors = describe_cross_fit(estimator)
+    elif type(estimator) is BinaryNetClassifier:
+        text, tensors = describe(estimator)
+    else:
         raise TypeError(_what_else_to_do(estimator))
-    text, tensors = describe(estimator)
     safetensors = import_optional("safetensors.torch", "files")
     header = {"skbin": text, "sha256": _digest(text, tensors)}
     with replaced_file(path) as file:
@@ -95,7 +107,7 @@ def load(
     module: nn.Module | None = None,
     trusted: Sequence[str | type] = (),
     device: str = "cpu",
-) -> BinaryNetClassifier:
+) -> Any:
     """Read an estimator that `save` has written.
 
     No code of the file is run, and nothing that the file names is imported unless it is
@@ -119,8 +131,8 @@ def load(
 
     Returns
     -------
-    BinaryNetClassifier
-        Fitted.
+    BinaryNetClassifier or CrossFitClassifier
+        Fitted. The `estimator` of a cross-fit has the first member's parameters.
 
     Raises
     ------
@@ -146,10 +158,13 @@ def load(
     """
     require_device(resolve_device(device))
     text, tensors = _read(path)
+    build = partial(build_estimator, module=module, trusted=trusted, device=device)
     try:
-        return build_estimator(
-            text, tensors, module=module, trusted=trusted, device=device
-        )
+        described = json.loads(text)
+        if isinstance(described, dict) and KEY in described:
+            require_known_format(described)
+            return build_cross_fit(described[KEY], tensors, build)
+        return build(text, tensors)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # there is no end to what a stranger can write

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
+from skbin.cross_fit.estimator import CrossFitClassifier
 from skbin.export.onnx_steps import (
     OPSETS,
     TRANSFORMED,
@@ -50,11 +51,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : BinaryNetClassifier, Pipeline or search
+    estimator : BinaryNetClassifier, CrossFitClassifier, Pipeline or search
         Fitted, with ``predict_nonlinearity="auto"``. The steps before the net of a
         Pipeline, such as a ``StandardScaler`` or a ``ColumnTransformer``, are
         translated by skl2onnx, except for samplers, which play no part in prediction.
-        Of a search it is the best estimator.
+        Of a search it is the best estimator, and of a cross-fit of nets the whole.
     path : str or path-like
         The file. It is replaced as a whole, or not at all.
 
@@ -82,14 +83,17 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> export_onnx(net, "net.onnx")  # doctest: +SKIP
     """
     # From what is known at once to what takes seconds.
-    net = _net_in(estimator)
+    nets = _nets_in(estimator)
     check_is_fitted(estimator)
-    check_is_fitted(net)
-    net._check_parameters()
+    for net in nets:
+        check_is_fitted(net)
+        net._check_parameters()
+        _refuse_other_nets(net)
+    net = nets[0]
     steps = flat_steps(steps_before_innermost(estimator))
-    _refuse_other_nets(net)
     refuse_untranslated(steps)
-    dtype = _input_dtype(net, steps)
+    dtypes = {_input_dtype(net, steps) for net in nets}
+    dtype = torch.float64 if torch.float64 in dtypes else dtypes.pop()
     onnx = import_optional("onnx", "onnx")
     import_optional("onnxscript", "onnx")
     with replaced_file(path) as file:
@@ -97,12 +101,28 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
             translated_step(name, step, is_first=place == 0)
             for place, (name, step) in enumerate(steps)
         ]
-        model = _translated_net(net, dtype)
-        _add_labels(onnx, model, net)
+        is_cross_fit = isinstance(estimator, CrossFitClassifier)
+        made = _CrossFitPrediction(estimator) if is_cross_fit else _Prediction(net)
+        model = _translated(net, made, dtype)
+        threshold = float(estimator.threshold_ if is_cross_fit else net.threshold)
+        _add_labels(onnx, model, net.classes_, made.positive_index, threshold)
         for step in reversed(translated):
             model = _after(onnx, step, model)
         onnx.checker.check_model(model, full_check=True)
         file.write(model.SerializeToString())
+
+
+def _nets_in(estimator: Any) -> list[BinaryNetClassifier]:
+    if not isinstance(estimator, CrossFitClassifier):
+        return [_net_in(estimator)]
+    check_is_fitted(estimator)
+    others = {type(member).__name__ for member in estimator.estimators_}
+    if all(isinstance(m, BinaryNetClassifier) for m in estimator.estimators_):
+        return estimator.estimators_
+    raise TypeError(
+        "export_onnx takes a CrossFitClassifier of BinaryNetClassifiers, got one of "
+        f"{', '.join(sorted(others))}."
+    )
 
 
 def _net_in(estimator: Any) -> BinaryNetClassifier:
@@ -189,26 +209,69 @@ class _Prediction(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if X.dtype == torch.float64:
-            X = (X - self.offset).float()
-        output = self.module(X)
-        output = output[0] if isinstance(output, tuple) else output
+        output = self._output(X)
         if self.gives_probabilities:
             score = single_output(output)
             columns = [(1 - score).double(), score.double()]
         else:
             score = self._logit(output) + self.shift
             columns = [torch.sigmoid(-score), torch.sigmoid(score)]
-        is_positive = score.double() >= self.least
-        if self.positive_index == 1:
-            return torch.stack(columns, dim=1), is_positive.long()
-        return torch.stack(columns[::-1], dim=1), (~is_positive).long()
+        return _in_class_order(columns, score.double() >= self.least, self)
+
+    def positive_logit(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute the logit of the positive class, as `decision_function` does."""
+        return self._logit(self._output(X)) + self.shift
+
+    def _output(self, X: torch.Tensor) -> torch.Tensor:
+        if X.dtype == torch.float64:
+            X = (X - self.offset).float()
+        output = self.module(X)
+        return output[0] if isinstance(output, tuple) else output
 
     def _logit(self, output: torch.Tensor) -> torch.Tensor:
         if not self.takes_logits:
             return torch.logit(single_output(output).double())
         logit = positive_logit(output).double()
         return logit if self.inverse_link is None else self.inverse_link(logit)
+
+
+class _CrossFitPrediction(nn.Module):
+    """What a cross-fit computes from a batch: the members' mean, calibrated."""
+
+    slope: torch.Tensor
+    intercept: torch.Tensor
+    least: torch.Tensor
+
+    def __init__(self, model: CrossFitClassifier) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_Prediction(net) for net in model.estimators_)
+        self.positive_index = model._positive_index
+        for name, value in [
+            ("slope", model.calibration_.slope),
+            ("intercept", model.calibration_.intercept),
+            ("least", _least_logit(model.threshold_)),
+        ]:
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
+
+    def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        members: Any = self.members
+        logits = [
+            member.positive_logit(X)
+            if member.positive_index == self.positive_index
+            else -member.positive_logit(X)
+            for member in members
+        ]
+        z = self.slope * torch.stack(logits).mean(dim=0) + self.intercept
+        columns = [torch.sigmoid(-z), torch.sigmoid(z)]
+        return _in_class_order(columns, z >= self.least, self)
+
+
+def _in_class_order(
+    columns: list[torch.Tensor], is_positive: torch.Tensor, prediction: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if prediction.positive_index == 1:
+        return torch.stack(columns, dim=1), is_positive.long()
+    return torch.stack(columns[::-1], dim=1), (~is_positive).long()
 
 
 def _least_logit(threshold: float) -> float:
@@ -228,14 +291,16 @@ def _least_logit(threshold: float) -> float:
     return high
 
 
-def _translated_net(net: BinaryNetClassifier, dtype: torch.dtype) -> Any:
+def _translated(
+    net: BinaryNetClassifier, prediction: nn.Module, dtype: torch.dtype
+) -> Any:
     # Two rows: torch takes sizes of 0 and 1 for fixed ones.
     data: Any = net._data
     example = torch.zeros(2, *data.shape[1:], dtype=dtype)
     try:
         with _without_news_of_torch():
             program = torch.onnx.export(
-                _Prediction(net).eval(),
+                prediction.eval(),
                 (example,),
                 input_names=["X"],
                 output_names=["probabilities", "skbin_index"],
@@ -289,10 +354,16 @@ def _without_news_of_torch() -> Iterator[None]:
         logger.disabled = was_disabled
 
 
-def _add_labels(onnx: Any, model: Any, net: BinaryNetClassifier) -> None:
+def _add_labels(
+    onnx: Any,
+    model: Any,
+    classes: NDArray[Any],
+    positive_index: int,
+    threshold: float,
+) -> None:
     """Put labels in the place of their indices, and say what they mean."""
-    helper, graph, labels = onnx.helper, model.graph, net._seen_labels()
-    names = _label_array(labels.classes)
+    helper, graph = onnx.helper, model.graph
+    names = _label_array(classes)
     graph.initializer.append(onnx.numpy_helper.from_array(names, "skbin_names"))
     graph.node.append(
         helper.make_node("Gather", ["skbin_names", "skbin_index"], ["label"])
@@ -307,8 +378,8 @@ def _add_labels(onnx: Any, model: Any, net: BinaryNetClassifier) -> None:
         model,
         {
             "classes": json.dumps(names.tolist()),
-            "positive_class": json.dumps(names.tolist()[labels.positive_index]),
-            "threshold": json.dumps(float(net.threshold)),
+            "positive_class": json.dumps(names.tolist()[positive_index]),
+            "threshold": json.dumps(threshold),
         },
     )
 

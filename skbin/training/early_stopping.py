@@ -18,12 +18,12 @@ _AVERAGED = 0.5  # share of the epochs before in the mean of weights
 _FEWEST_OF_A_CLASS = 20
 
 
-def split_to_stop(
-    net: Any, samples: Any, dataset: Any, method: str
-) -> ValidSplit | None:
-    """Give the split by which `fit` is stopped, None if all rows are trained on."""
+def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
+    """Give the split by which `fit` is stopped, None if there is none."""
     if not net.early_stopping or method != "fit":
         return None
+    if net.train_split:
+        return net.train_split
     if samples.is_dataset and samples.target is None:
         raise ValueError(
             "early_stopping=True holds out rows of both classes, but the labels of a "

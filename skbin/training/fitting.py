@@ -22,7 +22,7 @@ from skbin.data.intake import Samples, admit, count_classes, len_or_none
 from skbin.data.offsets import warn_of_offset
 from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
 from skbin.data.seen import SeenRows
-from skbin.data.splits import split_rows
+from skbin.data.splits import HeldOut, split_rows
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
@@ -118,6 +118,8 @@ def _split(
     net._run.stops_early = to_stop is not None
     train_split = net.train_split or to_stop
     split_params = split_params if net.train_split else {}
+    if isinstance(train_split, HeldOut):
+        return split_rows(None, dataset, None)[0], _rows_held_out(net, train_split)
     if isinstance(dataset, TensorRows):
         train, valid = split_rows(
             train_split,
@@ -140,6 +142,12 @@ def _split(
     for part in (train, valid):
         _refuse_hidden_rows(part, dataset, is_trained_on=part is train)
     return _admit_part(net, train, dataset), _admit_part(net, valid, dataset)
+
+
+def _rows_held_out(net: Any, rows: HeldOut) -> Any:
+    samples = admit(net, rows.X, rows.y, rows.sample_weight, fitted=net._data)
+    dataset = net._dataset_of(samples, samples.target, samples.weight)
+    return split_rows(None, dataset, None)[0]
 
 
 def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:

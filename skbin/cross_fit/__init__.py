@@ -1,0 +1,1 @@
+"""Members trained on folds, and what the rows that they have not seen tell."""

@@ -1,0 +1,79 @@
+"""What `CrossFitClassifier.fit` was given, checked before training."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+    indexable,
+)
+from sklearn.utils.validation import _check_sample_weight
+
+from skbin.data.dicts import is_dict
+from skbin.data.intake import goes_by_sample
+from skbin.data.labels import (
+    BinaryLabels,
+    find_labels,
+    warn_if_positive_is_frequent,
+)
+from skbin.machine.callers import stacklevel_of_user
+from skbin.nesting import chosen_positive_label
+
+
+def rows_of_fit(
+    X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+    """Check that X can be split, and that labels and weights belong to its rows."""
+    if goes_by_sample(X):
+        raise TypeError(
+            "CrossFitClassifier splits the rows of arrays, DataFrames, lists and dicts "
+            f"of arrays, got a {type(X).__name__}. Pass its arrays, or train a "
+            "BinaryNetClassifier on the Dataset."
+        )
+    if y is None:
+        raise ValueError(
+            "CrossFitClassifier requires y to be passed, but the target y is None."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    if is_dict(X):
+        check_consistent_length(*X.values(), y)
+    else:
+        X, y = indexable(X, y)
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True
+    )
+    return X, y, weight
+
+
+def labels_of_fit(
+    y: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    estimator: Any,
+    pos_label: Any,
+) -> BinaryLabels:
+    """Find the classes, and which is positive by the cross-fit or by its estimator."""
+    inner = chosen_positive_label(estimator)
+    if pos_label is not None and inner is not None and pos_label != inner:
+        raise ValueError(
+            f"pos_label={pos_label!r}, but that of estimator is {inner!r}. Give it to "
+            "one of them."
+        )
+    chosen = inner if pos_label is None else pos_label
+    weight = np.ones(len(y)) if weight is None else weight
+    y, weight = y[weight > 0], weight[weight > 0]
+    labels = find_labels(y, chosen)
+    if chosen is None:
+        is_positive = labels.encode(y) == 1
+        warn_if_positive_is_frequent(
+            labels,
+            weight[~is_positive].sum(),
+            weight[is_positive].sum(),
+            stacklevel=stacklevel_of_user(),
+        )
+    return labels

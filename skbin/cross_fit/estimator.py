@@ -1,0 +1,413 @@
+"""One fit that is honest about itself: `CrossFitClassifier`."""
+
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    _fit_context,
+)
+from sklearn.model_selection import check_cv
+from sklearn.utils import (
+    Bunch,
+    check_random_state,
+    get_tags,
+)
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import (
+    check_is_fitted,
+)
+
+from skbin.classifier import BinaryNetClassifier
+from skbin.cross_fit.admission import labels_of_fit, rows_of_fit
+from skbin.cross_fit.calibration import LogitMap, fitted_map
+from skbin.cross_fit.members import (
+    default_member,
+    fit_members,
+    name_of_weights,
+    positive_logits,
+)
+from skbin.cross_fit.report import Report, report_on
+from skbin.cross_fit.rule import CutoffRule
+from skbin.cross_fit.splits import splits_of
+from skbin.data.labels import (
+    BinaryLabels,
+)
+from skbin.nesting import innermost
+
+_LARGEST_SEED = np.iinfo(np.int32).max
+_FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
+
+
+class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Members on folds, calibrated together, with a cutoff and what to expect of it.
+
+    Each member is trained on all folds but one. A `BinaryNetClassifier`, alone or at
+    the end of a Pipeline, is stopped by the fold that is left out. So every row gets a
+    score from a member that was not trained on it, and no row is lost: these scores
+    calibrate the probabilities, choose the cutoff, and tell what to expect on new rows.
+    Predictions are means of the members' logits.
+
+    Parameters
+    ----------
+    estimator : estimator instance, default=None
+        A classifier of scikit-learn's kind, with `predict_proba` or
+        `decision_function`. None: a `BinaryNetClassifier`, for tables with settings
+        that suit several members.
+    cv : int, cross-validation splitter or iterable, default=5
+        An int is the number of stratified, shuffled folds. Splitters may need
+        ``groups`` in `fit`, or go by time; rows that no split leaves out have no score.
+    n_repeats : int, default=1
+        How often the rows are divided into folds anew; for `cv` as an int.
+    calibrate : bool, default=True
+        Whether logits are stretched and shifted, by two numbers that are learned from
+        the scores of rows left out. The ranking stays.
+    cutoff : None, float, str, callable or dict, default=None
+        How `predict` decides. None: the `threshold` of `estimator` if it has one, else
+        0.5. A float is the threshold itself. A str or callable is a metric, and a dict
+        holds arguments, of `select_threshold`: ``{"cost_matrix": [[0, 1], [10, 0]]}``.
+    pos_label : object, default=None
+        The label of the positive class. None: that of `estimator` if it has one, else
+        ``classes_[1]``.
+    n_jobs : int, default=None
+        Members that are trained at a time, through joblib.
+    random_state : int, numpy.random.RandomState or None, default=None
+        Seeds folds, members and bootstraps. None: members keep their own seeds.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        The members, in the order of the splits.
+    classes_ : ndarray of shape (2,)
+        The labels, sorted.
+    out_of_fold_ : ndarray of shape (n_samples,)
+        Probability of the positive class for each training row, by members that were
+        not trained on it. NaN for rows that no split leaves out.
+    threshold_ : float
+        The cutoff of `predict`.
+    choice_ : ThresholdChoice or None
+        Why it was chosen. None if `cutoff` gives a threshold.
+    calibration_ : tuple of float
+        ``slope`` and ``intercept`` of the calibrated logit.
+    report_ : Report
+        Metrics to expect on new rows, with intervals. Computed when it is first read.
+    n_features_in_, feature_names_in_
+        As the members have them.
+
+    See Also
+    --------
+    select_threshold : What `cutoff` may say.
+    sklearn.calibration.CalibratedClassifierCV : Calibrates each member by itself.
+    sklearn.model_selection.TunedThresholdClassifierCV : Chooses a cutoff, then trains
+        once more on all rows.
+
+    References
+    ----------
+    Platt, "Probabilistic outputs for support vector machines", 1999. Breiman, "Stacked
+    regressions", Machine Learning 24, 1996, for scores of rows left out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbin import CrossFitClassifier
+    >>> X, y = make_classification(2000, weights=[0.9], random_state=0)
+    >>> model = CrossFitClassifier(LogisticRegression(), cutoff="f1", random_state=0)
+    >>> model = model.fit(X, y)
+    >>> len(model.estimators_), model.out_of_fold_.shape
+    (5, (2000,))
+    >>> 0 < model.threshold_ < 1
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods("fit"), None],
+        "cv": ["cv_object"],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "calibrate": ["boolean"],
+        "cutoff": "no_validation",
+        "pos_label": "no_validation",
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        cv: Any = 5,
+        n_repeats: int = 1,
+        calibrate: bool = True,
+        cutoff: Any = None,
+        pos_label: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.cv = cv
+        self.n_repeats = n_repeats
+        self.calibrate = calibrate
+        self.cutoff = cutoff
+        self.pos_label = pos_label
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # ---- what scikit-learn asks of an estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags = get_tags(self._given_estimator()).input_tags
+        return tags
+
+    def get_metadata_routing(self):
+        """Say what `fit` passes on; see scikit-learn's user guide.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self._given_estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=check_cv(self.cv, classifier=True),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def _given_estimator(self) -> Any:
+        return BinaryNetClassifier() if self.estimator is None else self.estimator
+
+    # ---- training
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Train the members, calibrate them, and choose the cutoff.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, list, dict of arrays
+            Samples as the estimator takes them; no torch Dataset.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, for the members and for all that is learned from rows
+            left out.
+        **params : dict
+            ``groups`` go to `cv`, all else to the members' `fit`, in parts if it has
+            one entry for each row. With metadata routing, as requested.
+
+        Returns
+        -------
+        self : CrossFitClassifier
+
+        Raises
+        ------
+        ValueError
+            For unusable data or parameters, and if a split leaves no row of a class
+            to train on.
+        """
+        X, y, weight = rows_of_fit(X, y, sample_weight)
+        labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
+        self._refuse_prior()
+        rule = self._rule()
+        rule.check(y, weight, labels.positive)
+        routed = self._routed(weight, params)
+        rng = check_random_state(self.random_state)
+        counted = np.ones(len(y)) if weight is None else weight
+        splits = splits_of(
+            self.cv, self.n_repeats, X, y, counted, labels, routed.splitter.split, rng
+        )
+        template = default_member(X) if self.estimator is None else self.estimator
+        members, logits = fit_members(
+            template,
+            X,
+            y,
+            splits,
+            [self._seeds(template, rng) for _ in splits],
+            routed.estimator.fit,
+            labels.positive,
+            calibrated=self.calibrate,
+            n_jobs=self.n_jobs,
+        )
+        is_positive = labels.encode(y) == 1
+        is_scored = ~np.isnan(logits) & (counted > 0)
+        calibration = LogitMap()
+        if self.calibrate:
+            calibration = fitted_map(
+                logits[is_scored], is_positive[is_scored], counted[is_scored]
+            )
+        scores = expit(calibration(logits))
+        seed = rng.randint(_LARGEST_SEED)
+        choice = rule.choose(y, scores, weight, labels.positive, seed)
+        # Nothing is set before all has succeeded.
+        self.__dict__.pop("report_", None)
+        for name in _FROM_MEMBERS:
+            self.__dict__.pop(name, None)
+            if hasattr(members[0], name):
+                setattr(self, name, getattr(members[0], name))
+        self.classes_, self._positive_index = labels.classes, labels.positive_index
+        self.estimators_, self.calibration_ = members, calibration
+        self.out_of_fold_, self.choice_ = scores, choice
+        self.threshold_: Any = (choice or rule).threshold
+        self._is_calibrated = self.calibrate
+        self._is_positive, self._weight, self._seed = is_positive, weight, seed
+        return self
+
+    def _refuse_prior(self) -> None:
+        prior = getattr(innermost(self._given_estimator()), "prior", None)
+        if self.calibrate and isinstance(prior, Real):
+            raise ValueError(
+                f"estimator has prior={prior}, but calibration learns the share of "
+                "positives of the training rows, and would undo it. Pass "
+                "calibrate=False, or prior=None."
+            )
+
+    def _rule(self) -> CutoffRule:
+        inner = innermost(self._given_estimator())
+        return CutoffRule(self.cutoff, otherwise=getattr(inner, "threshold", 0.5))
+
+    def _routed(self, weight: Any, params: dict[str, Any]) -> Any:
+        if _routing_enabled():
+            return process_routing(self, "fit", sample_weight=weight, **params)
+        groups = params.pop("groups", None)
+        if weight is not None:
+            params[name_of_weights(self._given_estimator())] = weight
+        splitter = Bunch(split={} if groups is None else {"groups": groups})
+        return Bunch(splitter=splitter, estimator=Bunch(fit=params))
+
+    def _seeds(self, template: Any, rng: np.random.RandomState) -> dict[str, int]:
+        if self.random_state is None:
+            return {}
+        return {
+            name: rng.randint(_LARGEST_SEED)
+            for name in sorted(template.get_params())
+            if name == "random_state" or name.endswith("__random_state")
+        }
+
+    # ---- prediction
+
+    def decision_function(self, X):
+        """Logit of the second column of `predict_proba`.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            The samples.
+
+        Returns
+        -------
+        logit : ndarray of shape (n_samples,)
+            Mean of the members' logits, calibrated.
+        """
+        z = self._positive_logit(X)
+        return z if self._positive_index == 1 else -z
+
+    def predict_proba(self, X):
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            The samples.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, 2)
+            Columns in the order of ``classes_``.
+        """
+        z = self.decision_function(X)
+        return np.column_stack([expit(-z), expit(z)])
+
+    def predict_log_proba(self, X):
+        """Natural logarithm of `predict_proba`, without underflow.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            The samples.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, 2)
+            Columns in the order of ``classes_``.
+        """
+        z = self.decision_function(X)
+        return np.column_stack([log_expit(-z), log_expit(z)])
+
+    def predict(self, X):
+        """Decide for each sample.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            The samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The positive class where its probability is at least ``threshold_``.
+        """
+        is_positive = expit(self._positive_logit(X)) >= self.threshold_
+        return BinaryLabels(self.classes_, self._positive_index).decode(is_positive)
+
+    def _positive_logit(self, X) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        positive = self.classes_[self._positive_index]
+        calibrated = self._is_calibrated
+        logits = [
+            positive_logits(member, X, positive, calibrated=calibrated)
+            for member in self.estimators_
+        ]
+        return self.calibration_(np.mean(logits, axis=0))
+
+    # ---- what the rows left out tell
+
+    def out_of_fold_rows(self) -> dict[str, Any]:
+        """Give the rows that have a score and a weight, for `select_threshold`.
+
+        Returns
+        -------
+        rows : dict
+            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``, the arguments
+            by which another cutoff is chosen:
+            ``select_threshold(**model.out_of_fold_rows(), metric="recall",
+            min_precision=0.9)``.
+        """
+        check_is_fitted(self)
+        is_scored = ~np.isnan(self.out_of_fold_)
+        weight = self._weight
+        if weight is not None:
+            is_scored &= weight > 0
+            weight = weight[is_scored]
+        labels = BinaryLabels(self.classes_, self._positive_index)
+        return {
+            "y_true": labels.decode(self._is_positive[is_scored]),
+            "y_score": self.out_of_fold_[is_scored],
+            "sample_weight": weight,
+            "pos_label": labels.positive,
+        }
+
+    @cached_property
+    def report_(self) -> Report:
+        """What to expect on new rows."""
+        rows = self.out_of_fold_rows()
+        rng = np.random.RandomState(self._seed)
+        return report_on(**rows, threshold=self.threshold_, rng=rng)

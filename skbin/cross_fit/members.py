@@ -1,0 +1,181 @@
+"""One member of a cross-fit: trained on some rows, judged by those left out."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_method_params, has_fit_parameter
+from skorch.utils import multi_indexing
+
+from skbin.classifier import BinaryNetClassifier
+from skbin.cross_fit.splits import Split
+from skbin.data.dicts import is_dict
+from skbin.data.splits import HeldOut
+from skbin.nesting import input_of_innermost
+
+# Fewer members and less dropout than in a single fit: five are trained, and each is
+# stopped. Measured on raw tables: see docs/benchmarks/cross_fit.rst.
+_TABLE_PARAMETERS: dict[str, Any] = {
+    "lr": 0.002,
+    "max_epochs": 40,
+    "module__n_members": 4,
+    "module__dropout": 0.3,
+    "callbacks__best_weights__patience": 6,
+}
+
+_LEAST_IF_CALIBRATED, _LEAST = 1e-3, 1e-6  # probabilities
+
+
+def default_member(X: Any) -> BinaryNetClassifier:
+    """Make what is trained where the user names no estimator."""
+    shape = X.shape if hasattr(X, "shape") else (len(X), *np.shape(X[0]))
+    if is_dict(X) or len(shape) > 2:
+        return BinaryNetClassifier()
+    return BinaryNetClassifier(**_TABLE_PARAMETERS)
+
+
+def rows_at(X: Any, places: NDArray[np.intp]) -> Any:
+    """Take some of the rows of whatever holds samples."""
+    if is_dict(X):
+        return multi_indexing(X, places)
+    return _safe_indexing(X, places)
+
+
+def fit_members(
+    template: Any,
+    X: Any,
+    y: NDArray[Any],
+    splits: list[Split],
+    seeds: list[dict[str, int]],
+    params: dict[str, Any],
+    positive: Any,
+    *,
+    calibrated: bool,
+    n_jobs: int | None,
+) -> tuple[list[Any], NDArray[np.float64]]:
+    """Fit a member for each split; give the mean logit of each row by who left it out.
+
+    It is NaN for rows that no split leaves out.
+    """
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(_member_and_its_logits)(
+            template, X, y, split, own_seeds, params, positive, calibrated
+        )
+        for split, own_seeds in zip(splits, seeds, strict=True)
+    )
+    total, times = np.zeros(len(y)), np.zeros(len(y))
+    for (_, left_out), (_, logits) in zip(splits, found, strict=True):
+        total[left_out] += logits
+        times[left_out] += 1
+    with np.errstate(invalid="ignore"):
+        return [member for member, _ in found], total / times
+
+
+def _member_and_its_logits(
+    template: Any,
+    X: Any,
+    y: NDArray[Any],
+    split: Split,
+    seeds: dict[str, int],
+    params: dict[str, Any],
+    positive: Any,
+    calibrated: bool,
+) -> tuple[Any, NDArray[np.float64]]:
+    member = _fit_member(
+        clone(template).set_params(**seeds), X, y, *split, params, positive
+    )
+    X_left = rows_at(X, split[1])
+    return member, positive_logits(member, X_left, positive, calibrated=calibrated)
+
+
+def _fit_member(
+    member: Any,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    left_out: NDArray[np.intp],
+    params: dict[str, Any],
+    positive: Any,
+) -> Any:
+    """Fit on some rows; a net of ours stops by those that are left out."""
+    X_train, y_train = rows_at(X, train), y[train]
+    params_train = _check_method_params(y, params, indices=train)
+    net = member.steps[-1][1] if isinstance(member, Pipeline) else member
+    if isinstance(net, BinaryNetClassifier):
+        net.set_params(pos_label=positive)
+    if not isinstance(net, BinaryNetClassifier) or net.train_split:
+        return member.fit(X_train, y_train, **params_train)
+    X_left, y_left = rows_at(X, left_out), y[left_out]
+    params_left = _check_method_params(y, params, indices=left_out)
+    if net is member:
+        weight = params_left.get("sample_weight")
+        _fit_and_stop(
+            net, HeldOut(X_left, y_left, weight), X_train, y_train, params_train
+        )
+        return member
+    name = member.steps[-1][0]
+    caught = _Caught()
+    member.steps[-1] = (name, caught)
+    member.fit(X_train, y_train, **params_train)
+    held_out = HeldOut(
+        input_of_innermost(member, X_left),
+        y_left,
+        params_left.get(f"{name}__sample_weight"),
+    )
+    _fit_and_stop(net, held_out, caught.X, caught.y, caught.params)
+    member.steps[-1] = (name, net)
+    return member
+
+
+def _fit_and_stop(
+    net: BinaryNetClassifier, held_out: HeldOut, X: Any, y: Any, params: dict[str, Any]
+) -> None:
+    was_stopping = net.early_stopping
+    net.set_params(early_stopping=True, train_split=held_out)
+    net.fit(X, y, **params)
+    # The rows have done their work, and files need not hold them.
+    net.set_params(early_stopping=was_stopping, train_split=None)
+
+
+class _Caught(ClassifierMixin, BaseEstimator):
+    """The last step of a Pipeline that keeps what reaches it."""
+
+    def fit(self, X: Any, y: Any, **params: Any) -> "_Caught":
+        self.X, self.y, self.params = X, y, params
+        self.classes_ = np.unique(y)
+        return self
+
+
+def positive_logits(
+    member: Any, X: Any, positive: Any, *, calibrated: bool
+) -> NDArray[np.float64]:
+    """Give the logit of the positive class, or a margin if that will be calibrated."""
+    is_second = member.classes_[1] == positive
+    net = member.steps[-1][1] if isinstance(member, Pipeline) else member
+    has_logits = calibrated or isinstance(net, BinaryNetClassifier)
+    if has_logits and hasattr(member, "decision_function"):
+        logits = np.asarray(member.decision_function(X), dtype=np.float64)
+        return logits if is_second else -logits
+    probability = member.predict_proba(X)[:, int(is_second)].astype(np.float64)
+    # A forest gives 0 and 1, which would outweigh what all other members say.
+    least = _LEAST_IF_CALIBRATED if calibrated else _LEAST
+    return logit((probability + least) / (1 + 2 * least))
+
+
+def name_of_weights(estimator: Any) -> str:
+    """Name the argument by which the weights reach the classifier."""
+    name = "sample_weight"
+    while isinstance(estimator, Pipeline):
+        step, estimator = estimator.steps[-1]
+        name = f"{step}__{name}"
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise ValueError(
+            f"{type(estimator).__name__}.fit takes no sample_weight. Leave it out, or "
+            "choose an estimator that takes one."
+        )
+    return name
