@@ -179,6 +179,20 @@ def test_the_least_specificity_is_a_limit_by_name():
         )
 
 
+@few_rows
+@pytest.mark.parametrize(
+    "metric",
+    ["accuracy", "balanced_accuracy", "f1", "jaccard", "matthews_corrcoef", "recall"],
+)
+@given(seed=st.integers(0, 1000))
+def test_any_metric_of_the_four_counts_is_smoothed_without_a_warning(metric, seed):
+    y, z = few_positives(np.random.default_rng(seed))
+    choice = select_threshold(
+        y, z / 7, metric, scale="logit", n_bootstraps=5, random_state=0
+    )
+    assert np.isfinite([choice.logit, choice.value]).all()
+
+
 # ---- what else a choice tells
 
 

@@ -24,6 +24,7 @@ from skorch import NeuralNetBinaryClassifier
 
 from skbin import (
     BinaryNetClassifier,
+    CrossFitClassifier,
     ConvNet,
     DenseNet,
     TableConvNet,
@@ -34,6 +35,7 @@ from skbin import (
 # Those whose ranks the goal compares: "best mean rank of all neural peers".
 NEURAL = {
     "skbin",
+    "skbin cross-fit",
     "skbin TableConvNet",
     "skbin shallow",
     "plain skorch",
@@ -126,6 +128,7 @@ def is_there(package, peer):
 def for_tables(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
+        "skbin cross-fit": CrossFitClassifier(random_state=seed),
         "skbin TableConvNet": BinaryNetClassifier(TableConvNet, random_state=seed),
         "plain skorch": FloatTargets(
             make_pipeline(
@@ -210,6 +213,7 @@ class Frames(ClassifierMixin, BaseEstimator):
 def for_frames(X, y, seed):
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
+        "skbin cross-fit": CrossFitClassifier(random_state=seed),
         "MLP": make_pipeline(encoder(X), MLPClassifier(random_state=seed)),
         "logistic regression": make_pipeline(
             encoder(X), LogisticRegression(max_iter=5000)

@@ -74,6 +74,6 @@ def labels_of_fit(
             labels,
             weight[~is_positive].sum(),
             weight[is_positive].sum(),
-            stacklevel=stacklevel_of_user(),
+            stacklevel=stacklevel_of_user() + 1,
         )
     return labels

@@ -28,7 +28,7 @@ _TABLE_PARAMETERS: dict[str, Any] = {
     "callbacks__best_weights__patience": 6,
 }
 
-_LEAST_IF_CALIBRATED, _LEAST = 1e-3, 1e-6  # probabilities
+_LEAST_IF_CALIBRATED, _LEAST = 1e-3, 1e-9  # probabilities
 
 
 def default_member(X: Any) -> BinaryNetClassifier:

@@ -81,7 +81,7 @@ def _require_both_classes(
     labels: BinaryLabels,
 ) -> None:
     counted = y[train][weight[train] > 0]
-    for label in labels.classes:
+    for label in (labels.negative, labels.positive):
         if not np.any(counted == label):
             raise ValueError(
                 f"Split {number} of cv trains on no row of {label!r}. Choose another "

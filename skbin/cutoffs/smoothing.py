@@ -67,7 +67,9 @@ class ScoreDistributions(NamedTuple):
         """Weigh the four outcomes where a cell's logit or more is called positive."""
         fp, tp = _at_least(self.weight)
         negative, positive = self.weight.sum(axis=-1)
-        return negative - fp, fp, positive - tp, tp
+        # Differences of sums may fall below 0 by rounding.
+        tn, fn = np.maximum(negative - fp, 0.0), np.maximum(positive - tp, 0.0)
+        return tn, np.maximum(fp, 0.0), fn, np.maximum(tp, 0.0)
 
     def cost(self) -> NDArray[np.float64]:
         """Give the expected cost for each sample, at each cutoff."""
