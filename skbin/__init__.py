@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.estimator import CrossFitClassifier
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
+from skbin.cutoffs.decisions import bayes_decisions
 from skbin.cutoffs.history_display import HistoryDisplay
 from skbin.cutoffs.threshold_display import ThresholdDisplay
 from skbin.data.balanced import BalancedBatches
@@ -35,6 +36,7 @@ __all__ = [
     "ThresholdChoice",
     "ThresholdDisplay",
     "TokenEncoder",
+    "bayes_decisions",
     "export_onnx",
     "fold_softmax_head",
     "load",

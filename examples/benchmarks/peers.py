@@ -24,8 +24,8 @@ from skorch import NeuralNetBinaryClassifier
 
 from skbin import (
     BinaryNetClassifier,
-    CrossFitClassifier,
     ConvNet,
+    CrossFitClassifier,
     DenseNet,
     TableConvNet,
     TextConvNet,

@@ -12,13 +12,20 @@ from scipy.stats import norm, t
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skbin.cutoffs.curve import Objective, float_type
+from skbin.cutoffs.curve import Curve, Objective, float_type
+from skbin.cutoffs.guarantees import guaranteed, why_none
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
 from skbin.cutoffs.resampling import replicates_of_rows, smoothed_replicates
 from skbin.cutoffs.scales import on_both_scales, same_decisions_on_both_scales
 from skbin.cutoffs.scored_rows import ScoredRows, read_rows
-from skbin.cutoffs.smoothing import distributions_of, smoothed_best
+from skbin.cutoffs.smoothing import (
+    ScoreDistributions,
+    best_of,
+    distributions_of,
+    smoothed_best,
+    smoothed_values,
+)
 from skbin.data.labels import BinaryLabels
 
 # Measured by examples/benchmarks/cutoffs.py: below, intervals cover too seldom.
@@ -135,6 +142,7 @@ class ThresholdChoice:
         "min_recall": [Interval(Real, 0, 1, closed="both"), None],
         "min_specificity": [Interval(Real, 0, 1, closed="both"), None],
         "max_alarms_per_1000": [Interval(Real, 0, 1000, closed="both"), None],
+        "guarantee": [Interval(Real, 0, 1, closed="neither"), None],
         "sample_weight": ["array-like", None],
         "scale": [StrOptions({"probability", "logit"})],
         "method": [StrOptions({"smooth", "exact"})],
@@ -154,6 +162,7 @@ def select_threshold(
     min_recall: float | None = None,
     min_specificity: float | None = None,
     max_alarms_per_1000: float | None = None,
+    guarantee: float | None = None,
     sample_weight: ArrayLike | None = None,
     pos_label: Any = None,
     scale: str = "probability",
@@ -196,6 +205,11 @@ def select_threshold(
         Only cutoffs that reach this on the data given, to rounding.
     max_alarms_per_1000 : float, default=None
         Only cutoffs at which at most this many of 1,000 samples are called positive.
+    guarantee : float in (0, 1), default=None
+        If given, only cutoffs that keep the limits in the population from which the
+        samples were drawn, with this confidence; several limits share the risk. Without
+        it, a limit that is just kept on the data given is missed by every other sample.
+        Takes no `sample_weight`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, non-negative, in each class some above 0.
     pos_label : object, default=None
@@ -223,7 +237,8 @@ def select_threshold(
     ------
     ValueError
         For unusable input, and where no cutoff keeps to the limits. Then the message
-        says which cutoff comes nearest, which limits it misses, and by how much.
+        says which cutoff comes nearest, which limits it misses, and by how much; or how
+        many samples a guarantee would take.
 
     Warns
     -----
@@ -287,14 +302,18 @@ def select_threshold(
     )
     curve = objective.curve(rows)
     warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
-    if not curve.is_allowed.any():
-        raise ValueError(objective.what_is_nearest(curve))
     by_counts = objective.by_cost or objective.from_counts is not None
     found = distributions_of(rows, scale) if by_counts else None
-    is_smooth = method == "smooth" and found is not None
-    cutoff = float(curve.thresholds[curve.best()])
-    if method == "smooth" and found is not None:
-        cutoff = smoothed_best(objective, found, curve)
+    smooth = found if method == "smooth" else None
+    if guarantee is not None:
+        _refuse_guarantee(objective, sample_weight)
+        cutoff = _best_guaranteed(objective, rows, curve, smooth, guarantee)
+    elif not curve.is_allowed.any():
+        raise ValueError(objective.what_is_nearest(curve))
+    elif smooth is not None:
+        cutoff = smoothed_best(objective, smooth, curve)
+    else:
+        cutoff = float(curve.thresholds[curve.best()])
     threshold, as_logit = same_decisions_on_both_scales(
         cutoff, rows.score, scale, objective.score_type, stacklevel=user
     )
@@ -307,23 +326,33 @@ def select_threshold(
             replicates = replicates_of_rows(objective, rows, cutoff, n_bootstraps, rng)
         else:
             replicates = smoothed_replicates(
-                objective, rows, found, as_logit, n_bootstraps, rng, is_smooth=is_smooth
+                objective,
+                rows,
+                found,
+                as_logit,
+                n_bootstraps,
+                rng,
+                is_smooth=smooth is not None,
             )
-        optimism = replicates.optimism
+        # With a guarantee the value is that at an edge, and not a maximum.
+        optimism = replicates.optimism if guarantee is None else 0.0
         if _has_enough_rows(rows, labels, stacklevel=user):
             tail = _tail(rows, confidence_level)
             # A metric may be undefined on a replicate.
             intervals = np.nanquantile(
                 replicates[:2], [tail, 1 - tail], axis=1, method="nearest"
             )
+    if guarantee is not None:
+        intervals[:, 0] = np.nan  # replicates know the limits alone
     (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], "logit")
     tn, fp, fn, tp = (count[place] for count in curve.counts)
+    confidence = "" if guarantee is None else f" with {guarantee:.4g} confidence"
     return ThresholdChoice(
         threshold=threshold,
         logit=as_logit,
         value=apparent - optimism,
         apparent_value=apparent,
-        objective=str(objective),
+        objective=str(objective) + confidence,
         threshold_interval=(low, high),
         logit_interval=(low_logit, high_logit),
         value_interval=(float(intervals[0, 1]), float(intervals[1, 1])),
@@ -331,6 +360,39 @@ def select_threshold(
         alarms_per_1000=float(1000 * (tp + fp) / (tn + fp + fn + tp)),
         theory_threshold=_theory_threshold(cost_matrix),
     )
+
+
+def _refuse_guarantee(objective: Objective, sample_weight: Any) -> None:
+    if not objective.limits:
+        raise ValueError(
+            "guarantee is the confidence in a limit, but none is given. Pass one, such "
+            "as min_precision=0.9."
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            "guarantee counts samples that were drawn alike, and takes no "
+            "sample_weight. Leave out one of them."
+        )
+
+
+def _best_guaranteed(
+    objective: Objective,
+    rows: ScoredRows,
+    curve: Curve,
+    smooth: ScoreDistributions | None,
+    guarantee: float,
+) -> float:
+    kept = guaranteed(objective.limits, rows, guarantee)
+    cutoffs = kept.among(curve.thresholds)
+    if not len(cutoffs):
+        raise ValueError(
+            f"No cutoff gives {objective} with {guarantee:.4g} confidence: "
+            f"{why_none(objective.limits, rows, guarantee)}."
+        )
+    values = curve.values[curve.index_of(cutoffs)]
+    if smooth is not None:
+        values = smoothed_values(objective, smooth, cutoffs)
+    return float(cutoffs[best_of(values, np.zeros(len(cutoffs)))])
 
 
 def _theory_threshold(cost_matrix: Any) -> float | None:

@@ -49,7 +49,7 @@ def read_rows(
     """Check what the user gave, and turn it into rows; find their labels."""
     y_true = column_or_1d(y_true)
     column = int(pos_label is None or pos_label not in np.unique(y_true)[:1].tolist())
-    score = _checked_scores(y_score, scale, column, stacklevel=stacklevel + 1)
+    score = checked_scores(y_score, scale, column, stacklevel=stacklevel + 1)
     check_consistent_length(y_true, score)
     weight = np.ones(len(score))
     if sample_weight is not None:
@@ -60,7 +60,7 @@ def read_rows(
     # Rows of weight zero are as if they were not there, whatever their label.
     y_true = np.where(weight > 0, y_true, labels.negative)
     y = labels.encode(y_true).astype(np.int64)
-    costs = _costs_by_sample(cost_matrix, len(y))
+    costs = costs_by_sample(cost_matrix, len(y))
     rows = ScoredRows(
         y,
         score,
@@ -73,9 +73,10 @@ def read_rows(
     return rows, labels
 
 
-def _checked_scores(
+def checked_scores(
     y_score: Any, scale: str, column: int, *, stacklevel: int
 ) -> NDArray[Any]:
+    """Check scores by their scale; `column` of `predict_proba` is that to pass."""
     if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
         raise ValueError(
             "y_score must be 1d, the score of the positive class, but got an array of "
@@ -106,7 +107,8 @@ def _checked_scores(
     return score
 
 
-def _costs_by_sample(cost_matrix: Any, n_samples: int) -> list[list[NDArray[Any]]]:
+def costs_by_sample(cost_matrix: Any, n_samples: int) -> list[list[NDArray[Any]]]:
+    """Check the four costs, each a number or one for each sample."""
     if cost_matrix is None:
         return [[np.zeros(())] * 2] * 2
     if len(cost_matrix) != 2 or any(

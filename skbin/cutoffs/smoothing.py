@@ -175,18 +175,28 @@ def smoothed_best(
 
     Whether a cutoff keeps to the limits is counted on the rows themselves.
     """
-    values = values_of(objective, found.smoothed())
-    cutoffs = found.logits
-    if objective.scale == "probability":
-        cutoffs = expit(cutoffs).astype(objective.score_type).astype(np.float64)
+    cutoffs = _on_scale(found.logits, objective)
     if objective.limits:
         # The cutoff that just keeps to a limit is a score.
-        candidates = np.union1d(cutoffs, curve.thresholds[curve.is_allowed])
-        values = np.interp(candidates, cutoffs, values)
-        cutoffs = candidates
+        cutoffs = np.union1d(cutoffs, curve.thresholds[curve.is_allowed])
+    values = smoothed_values(objective, found, cutoffs)
     place = curve.index_of(cutoffs)
     best = best_of(values, curve.shortage[place])
     # Where the classes are far apart, the middle between them is the safest.
     is_as_good = values >= values[best] - ROUNDING * abs(values[best])
     alike = cutoffs[(place == place[best]) & is_as_good]
     return float(alike[len(alike) // 2])
+
+
+def smoothed_values(
+    objective: Objective, found: ScoreDistributions, cutoffs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Compute the metric, or the negative cost, of the smoothed classes at cutoffs."""
+    values = values_of(objective, found.smoothed())
+    return np.interp(cutoffs, _on_scale(found.logits, objective), values)
+
+
+def _on_scale(logits: NDArray[np.float64], objective: Objective) -> NDArray[np.float64]:
+    if objective.scale == "logit":
+        return logits
+    return expit(logits).astype(objective.score_type).astype(np.float64)

@@ -1,0 +1,55 @@
+"""Decisions row by row, where costs differ by row: `bayes_decisions`."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skbin.cutoffs.scored_rows import checked_scores, costs_by_sample
+
+
+def bayes_decisions(y_score: ArrayLike, cost_matrix: Any) -> NDArray[np.bool_]:
+    """Decide for each row by the lower expected cost.
+
+    A cutoff treats a fraud of 10 and one of 10,000 alike. With right probabilities no
+    rule has a lower expected cost than this one, so calibrate first, as
+    `CrossFitClassifier` does.
+
+    Parameters
+    ----------
+    y_score : array-like of shape (n_samples,)
+        Probability of the positive class.
+    cost_matrix : array-like of shape (2, 2)
+        Rows are the true class (negative, positive), columns the decision, as for
+        `select_threshold`. An entry may be an array of shape (n_samples,), such as the
+        amounts of payments.
+
+    Returns
+    -------
+    is_positive : ndarray of bool of shape (n_samples,)
+        Where calling a row positive costs at most as much as not to, if probabilities
+        are right.
+
+    Raises
+    ------
+    ValueError
+        For scores that are no probabilities, and costs of another shape.
+
+    References
+    ----------
+    Elkan, "The foundations of cost-sensitive learning", IJCAI 2001, equation 1.
+
+    Examples
+    --------
+    >>> from skbin import bayes_decisions
+    >>> amounts = [10, 1000]  # lost with a missed fraud; a check costs 5
+    >>> bayes_decisions([0.1, 0.1], [[0, 5], [amounts, 5]])
+    array([False,  True])
+    """
+    score = checked_scores(y_score, "probability", column=1, stacklevel=3)
+    (true_negative, false_positive), (false_negative, true_positive) = costs_by_sample(
+        cost_matrix, len(score)
+    )
+    if_negative = (1 - score) * true_negative + score * false_negative
+    if_positive = (1 - score) * false_positive + score * true_positive
+    return np.asarray(if_positive <= if_negative)
