@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from skbin import BinaryNetClassifier, DenseNet
+from skbin import BinaryNetClassifier, CrossFitClassifier, DenseNet
 from skbin.data.batches import TensorBatches
 from skbin.data.rows import TensorRows
 
@@ -91,6 +91,17 @@ def test_a_search_on_a_cluster_trains_once_per_fold_and_finds_the_same(
     assert_array_equal(
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
     )
+
+
+@pytest.mark.parametrize("cluster", ["dask_cluster", "ray_cluster"])
+def test_members_of_a_cross_fit_are_trained_on_a_cluster(data, cluster, request):
+    net = BinaryNetClassifier(DenseNet, module__hidden_units=(8,), max_epochs=2)
+    model = CrossFitClassifier(net, cv=3, cutoff="f1", random_state=0)
+    with joblib.parallel_config(request.getfixturevalue(cluster)):
+        together = clone(model).fit(*data)
+    alone = model.fit(*data)
+    assert_array_equal(together.out_of_fold_, alone.out_of_fold_)
+    assert together.threshold_ == alone.threshold_
 
 
 TRAIN = """

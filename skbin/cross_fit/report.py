@@ -19,6 +19,9 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -57,8 +60,7 @@ class Report:
             f"decisions at {self.threshold:.4g}; {self.confidence_level:.0%} intervals "
             "of what a member reaches on new rows:",
         ]
-        for name, (value, low, high) in self.estimates.items():
-            lines.append(f"  {name:18}{value:8.4g}   {low:.4g} to {high:.4g}")
+        lines += [f"  {name:18} {found}" for name, found in self.estimates.items()]
         return "\n".join(lines)
 
 

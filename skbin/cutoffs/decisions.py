@@ -26,7 +26,7 @@ def bayes_decisions(y_score: ArrayLike, cost_matrix: Any) -> NDArray[np.bool_]:
 
     Returns
     -------
-    is_positive : ndarray of bool of shape (n_samples,)
+    ndarray of bool of shape (n_samples,)
         Where calling a row positive costs at most as much as not to, if probabilities
         are right.
 
