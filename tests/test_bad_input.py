@@ -439,7 +439,7 @@ def test_an_argument_that_fit_does_not_know_is_named(rare):
     net = BinaryNetClassifier(DenseNet, max_epochs=1)
     with pytest.raises(TypeError, match="sample_weights") as error:
         net.fit(X, y, sample_weights=np.ones(len(y)))
-    assert "Weights of rows are called sample_weight." in error.value.__notes__[0]
+    assert "Did you mean 'sample_weight'?" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -483,3 +483,36 @@ def test_the_ratio_of_class_weights_is_that_of_the_positive_label(
 def test_a_beginning_with_one_class_is_told_how_to_name_both(rare, label, both):
     with pytest.raises(ValueError, match=re.escape(f"classes={both})")):
         BinaryNetClassifier().partial_fit(rare[0], [label] * 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("learning_rate", "lr"),
+        ("epochs", "max_epochs"),
+        ("hidden_layer_sizes", "module__hidden_units"),
+        ("dropout", "module__dropout"),
+        ("weight_decay", "optimizer__weight_decay"),
+        ("patience", "callbacks__best_weights__patience"),
+    ],
+)
+def test_a_name_of_other_libraries_is_translated(name, meant):
+    message = f"unexpected argument '{name}'. It is '{meant}'"
+    with pytest.raises(TypeError, match=message):
+        BinaryNetClassifier(**{name: 1})
+    BinaryNetClassifier(**{meant: 1})
+
+
+@pytest.mark.parametrize(
+    "params", [{"warm_start": "x"}, {"categorical_features": "auto"}]
+)
+def test_parameters_of_another_type_are_refused(params):
+    with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter"):
+        BinaryNetClassifier(**params).fit(np.eye(4), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("name", ["epoch", "eval_set", "groups"])
+def test_an_argument_of_fit_that_nobody_takes_is_refused_before_training(name):
+    net = BinaryNetClassifier(max_epochs=1)
+    with pytest.raises(TypeError, match=f"fit got an unexpected argument '{name}'"):
+        net.fit(np.eye(4), [0, 1, 0, 1], **{name: 1})

@@ -2,6 +2,8 @@
 
 import datetime
 import pickle
+import re
+import warnings
 from decimal import Decimal
 
 import narwhals.stable.v2 as nw
@@ -172,6 +174,7 @@ def test_categories_are_counted_where_rows_count():
     assert learned.columns[0].categories == ("a",)
 
 
+@pytest.mark.filterwarnings("ignore:Column 'value' holds:UserWarning")
 @pytest.mark.parametrize(
     "values",
     {
@@ -386,7 +389,6 @@ def test_cells_that_are_no_values_are_refused_with_column_and_row(
         ([1.5, 2.5], ["a", "b"], "held numbers in fit, and holds strings"),
         ([1.5, 2.5], pd.to_datetime(["2024", "2025"]), "held numbers .* holds times"),
         (pd.to_datetime(["2024", "2025"]), [1, 2], "held times .* holds numbers now"),
-        ([None, None], ["a", "b"], "held no value at all in fit, and holds strings"),
     ],
 )
 @pytest.mark.parametrize("others", ["numbers", "strings"])
@@ -476,3 +478,84 @@ def test_codes_of_categories_are_never_moved():
     offset = offset_of_rows(far, Table(columns))
     assert offset[0] == 0
     assert offset[1] > 0
+
+
+# ---- what a stranger tried
+
+
+@pytest.mark.parametrize("values", [3.0, "a", pd.Timestamp("2024")], ids=str)
+def test_a_column_without_a_value_in_fit_is_ignored_with_a_warning(values):
+    X = pd.DataFrame({"a": np.arange(40.0), "s": list("xy") * 20, "z": np.nan})
+    net = BinaryNetClassifier(max_epochs=1, random_state=0).fit(X, np.arange(40) % 2)
+    expected = net.predict_proba(X)
+    with pytest.warns(UserWarning, match="'z' held no value at all in fit") as record:
+        found = net.predict_proba(X.assign(z=values))
+    assert [warning.filename for warning in record] == [__file__]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([f"id {i}" for i in range(200)], "Hardly any comes again"),
+        ([f"2024-01-{i % 28 + 1:02}" for i in range(200)], r"dates.*pd.to_datetime"),
+        ([f"2024-01-01T{i % 24:02}:00" for i in range(200)], r"dates.*pd.to_datetime"),
+        ([f"1,{i % 50 + 100}.5" for i in range(200)], r"numbers.*errors='coerce'"),
+        (["?", *(str(i % 60) for i in range(199))], r"numbers.*errors='coerce'"),
+        ([f"{i % 20}" for i in range(200)], None),
+        ([f"branch {i % 25}" for i in range(200)], None),
+        (["common"] * 100 + [f"id {i}" for i in range(100)], None),
+    ],
+    ids=["ids", "dates", "times", "amounts", "a word", "few", "names", "half"],
+)
+def test_strings_that_are_no_categories_are_warned_of(cells, message):
+    X = pd.DataFrame({"a": np.arange(200.0), "s": cells})
+    net = BinaryNetClassifier(max_epochs=1, random_state=0)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        net.fit(X, np.arange(200) % 2)
+    assert [each.filename for each in record] == [__file__] * (message is not None)
+    assert all(re.search(message, str(each.message)) for each in record)
+    net.set_params(categorical_features=["s"]).fit(X, np.arange(200) % 2)
+    net = BinaryNetClassifier(max_epochs=1).fit(X.astype({"s": "category"}), X["a"] > 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda X: X.assign(a=1e300),
+            "too large for float32: column 'a'",
+        ),
+        (lambda X: X.iloc[0], r"X is a Series. One row of a DataFrame is df.iloc"),
+        (lambda X: X["s"], r"X holds texts.*One row of a DataFrame"),
+        (lambda X: X.iloc[0].to_dict(), r"X\['a'\] is one value, 0.0"),
+        (lambda X: {"s": X["s"].to_numpy()}, r"pass pd.DataFrame\(X\)"),
+        (lambda X: X.assign(a=["?", *X["a"][1:]]), r"pd.to_numeric\(X\['a'\]"),
+    ],
+)
+def test_what_is_no_table_says_what_to_pass(change, message):
+    X = pd.DataFrame({"a": np.arange(40.0), "s": list("xy") * 20})
+    with pytest.raises(ValueError, match=message):
+        BinaryNetClassifier(max_epochs=1).fit(change(X), np.arange(40) % 2)
+
+
+def test_numbers_that_come_back_as_strings_say_how_to_read_them():
+    X = pd.DataFrame({"a": np.arange(40.0), "s": list("xy") * 20})
+    net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+    with pytest.raises(ValueError, match=r"held numbers in fit.*errors='coerce'"):
+        net.predict(X.astype(str))
+
+
+def test_a_lazy_frame_has_no_rows_yet():
+    X = pl.DataFrame({"a": [0.0, 1.0] * 20}).lazy()
+    with pytest.raises(TypeError, match=r"LazyFrame.*X.collect\(\)"):
+        BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("columns", [["a"], ["a", "s"]])
+def test_a_label_that_is_nan_is_named_by_its_row(columns):
+    X = pd.DataFrame({"a": np.arange(40.0), "s": list("xy") * 20})[columns]
+    y = np.r_[0.0, 1.0, 0.0, np.nan, np.ones(36)]
+    with pytest.raises(ValueError, match=r"contains NaN.* the first is y\[3\]"):
+        BinaryNetClassifier(max_epochs=1).fit(X, y)

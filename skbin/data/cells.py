@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 NUMBER, CATEGORY, TIME, EMPTY = "number", "category", "time", "empty"
 _MICROSECONDS_PER_DAY = 86_400e6
+_LARGEST = float(np.finfo(np.float32).max)
 _TIMES = (datetime.date, np.datetime64)  # a datetime is a date
 _FAMILIES = (
     (CATEGORY, (str,)),
@@ -75,8 +76,9 @@ def _kind_of_values(values: list[Any], name: Any) -> str:
         elif family != kind:
             raise ValueError(
                 f"Column {name!r} mixes types: row {first[0]} holds {first[1]!r}, row "
-                f"{row} holds {value!r}. Give it one type, such as by "
-                f"X[{name!r}].astype(str)."
+                f"{row} holds {value!r}. Give it one type: numbers by "
+                f"pd.to_numeric(X[{name!r}], errors='coerce'), which writes NaN for "
+                f"what is none, or categories by X[{name!r}].astype(str)."
             )
     return kind
 
@@ -115,6 +117,14 @@ def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
         raise ValueError(
             f"Input X contains infinity: column {name!r}, first in row {row}. Write "
             "NaN where a value is missing, and a number where it is large."
+        )
+    is_huge = np.abs(numbers) > _LARGEST
+    if is_huge.any():
+        row = int(np.argmax(is_huge))
+        raise ValueError(
+            f"Input X contains a value too large for float32: column {name!r}, first "
+            f"in row {row}, {numbers[row]:.4g}. Write NaN where it stands for a "
+            "missing one, or take logarithms of the column."
         )
     return numbers
 

@@ -59,6 +59,12 @@ def _require_same_inputs(X: Mapping[str, Any], inputs: tuple[str, ...]) -> None:
 def _array_of(name: str, value: Any) -> Any:
     # Missing values are the business of whoever wrote a module for a dict.
     value = as_array(value)
+    if np.ndim(value) == 0:
+        raise ValueError(
+            f"X[{name!r}] is one value, {value!r}. A dict holds an array for each "
+            "input, with an entry for each sample; one row of a table is "
+            "pd.DataFrame([X])."
+        )
     if np.ma.is_masked(value):
         value = np.ma.filled(value.astype(np.float64), np.nan)
     array = check_array(
@@ -70,11 +76,13 @@ def _array_of(name: str, value: Any) -> Any:
         ensure_all_finite=False,
         input_name=f"X[{name!r}]",
     )
-    if array.dtype == object:
+    if array.dtype == object and not any(isinstance(v, str) for v in array.flat):
         array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         raise ValueError(
-            f"X[{name!r}] must hold numbers, got dtype {array.dtype}. Encode it first."
+            f"X[{name!r}] must hold numbers, got dtype {array.dtype}. A dict is read "
+            "as the named inputs of a module; if its entries are columns of a table, "
+            "pass pd.DataFrame(X), in which strings need no encoding."
         )
     return array
 

@@ -181,7 +181,11 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
         X = as_array(X)
     if isinstance(y, (torch.Tensor, SliceDataset)):
         y = as_array(y)
+    if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
+        raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
     _refuse_texts(X)
+    if y is not None:
+        _refuse_missing_labels(y)
     return X, y
 
 
@@ -194,11 +198,28 @@ def _refuse_texts(X: Any) -> None:
     is_one_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
     if sparse.issparse(X) or not is_one_column or not len(X):
         return
+    hint = ""
+    if hasattr(X, "iloc"):
+        hint = " One row of a DataFrame is df.iloc[[row]], one column df[[name]]."
     first = next(iter(X))
     if isinstance(first, str):
         raise ValueError(
             f"X holds texts, the first is {first[:40]!r}. Put a TokenEncoder before "
             "the net: make_pipeline(TokenEncoder(), BinaryNetClassifier(TextConvNet))."
+            f"{hint}"
+        )
+    if hint and np.ndim(first) == 0:
+        raise ValueError(f"X is a Series.{hint}")
+
+
+def _refuse_missing_labels(y: Any) -> None:
+    y = np.asarray(y)
+    is_missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    if is_missing.any():
+        raise ValueError(
+            f"Input y contains NaN: there is no label for {is_missing.sum()} of "
+            f"{len(y)} samples, the first is y[{int(is_missing.argmax())}]. Leave "
+            "these samples out: X[keep], y[keep]."
         )
 
 

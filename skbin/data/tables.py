@@ -1,5 +1,6 @@
 """A table as people have it, as an array of numbers that a network can embed."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from skbin.data.cells import (
     TIME,
     categories_of,
     columns_of,
+    has_categorical_dtype,
     is_frame,
     kind_of,
     numbers_of,
     times_of,
 )
+from skbin.data.mistaken import warn_if_no_category
+from skbin.machine.callers import stacklevel_of_user
 
 # Codes of a column of categories. Those that a fit sees in few rows are learned
 # together, as what predictions have never seen.
@@ -205,6 +209,8 @@ def _learned(
         fewest = min(_FEWEST_ROWS, max(1, int(counts.sum()) // 40))
         ordered = sorted(seen.items(), key=lambda pair: (-pair[1], str(pair[0])))
         kept = tuple(value for value, count in ordered if count >= fewest)
+        if not (is_named or has_categorical_dtype(cells)):
+            warn_if_no_category(name, seen, kept)
         return Column(name, CATEGORY, kept)
     return Column(name, kind)
 
@@ -213,10 +219,14 @@ def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
     kind = kind_of(cells, learned.name)
     if learned.kind == CATEGORY:
         return _codes(learned, cells)[:, np.newaxis]
-    if kind == EMPTY or learned.kind == EMPTY:
-        _require_kind(
-            learned, kind, {EMPTY} if learned.kind == EMPTY else {EMPTY, kind}
+    if learned.kind == EMPTY and kind != EMPTY:
+        warnings.warn(
+            f"Column {learned.name!r} held no value at all in fit, so that nothing was "
+            "learned of it. Its values are read as missing.",
+            UserWarning,
+            stacklevel=stacklevel_of_user(),
         )
+    if kind == EMPTY or learned.kind == EMPTY:
         return np.full((len(cells), 1), np.nan)
     _require_kind(learned, kind, {learned.kind})
     if learned.kind == TIME:
@@ -227,10 +237,15 @@ def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
 def _require_kind(learned: Column, kind: str, allowed: set[str]) -> None:
     if kind in allowed:
         return
-    was = "no value at all" if learned.kind == EMPTY else _in_words(learned.kind)
+    fix = "Give it the same type."
+    if learned.kind == NUMBER and kind == CATEGORY:
+        fix = (
+            "If these are numbers with a few words among them, write NaN for the words:"
+            f" pd.to_numeric(X[{learned.name!r}], errors='coerce')."
+        )
     raise ValueError(
-        f"Column {learned.name!r} held {was} in fit, and holds {_in_words(kind)} now. "
-        "Give it the same type."
+        f"Column {learned.name!r} held {_in_words(learned.kind)} in fit, and holds "
+        f"{_in_words(kind)} now. {fix}"
     )
 
 

@@ -108,7 +108,9 @@ class ChannelScale(nn.Module):
         mean = steps.nanmean(dim=1, keepdim=True)
         deviation = (steps - mean).square().nanmean(dim=1, keepdim=True).sqrt()
         self.mean.copy_(mean)
-        self.factor.copy_(torch.where(deviation > 0, 1 / deviation, 1.0))
+        largest = torch.finfo(self.factor.dtype).max  # of numbers that hardly differ
+        factor = (1 / deviation).clamp(max=largest)
+        self.factor.copy_(torch.where(deviation > 0, factor, 1.0))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Scale signals, (n, n_channels, length) -> (n, n_channels, length)."""

@@ -1,5 +1,7 @@
 """One training of a net: its parts, its rows, what is counted in them."""
 
+import difflib
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +62,7 @@ def run_training(
                 net.initialized_ = False
                 net.initialize()
             require_takes(net._bare_module(), samples, net._fitted_shape())
+            _refuse_unknown_fit_params(net, fit_params)
             run.train, run.valid = _split(net, samples, method, fit_params)
             net._data = settle(net, samples, fitted, method)
             net._hand_pos_weight_over()
@@ -148,6 +151,26 @@ def _rows_held_out(net: Any, rows: HeldOut) -> Any:
     samples = admit(net, rows.X, rows.y, rows.sample_weight, fitted=net._data)
     dataset = net._dataset_of(samples, samples.target, samples.weight)
     return split_rows(None, dataset, None)[0]
+
+
+def _refuse_unknown_fit_params(net: Any, fit_params: dict[str, Any]) -> None:
+    """Refuse an argument of `fit` that the module's forward does not take."""
+    if get_config()["enable_metadata_routing"]:
+        return
+    taken = inspect.signature(net._bare_module().forward).parameters
+    if any(p.kind == p.VAR_KEYWORD for p in taken.values()):
+        return
+    for name in fit_params:
+        if name in taken:
+            continue
+        near = difflib.get_close_matches(name, ["epochs", "sample_weight"], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        module = type(net._bare_module()).__name__
+        raise TypeError(
+            f"fit got an unexpected argument {name!r}.{hint} It takes sample_weight, "
+            f"epochs, and what {module}.forward takes beside X. Rows to stop by are "
+            "held out with early_stopping=True or train_split."
+        )
 
 
 def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:

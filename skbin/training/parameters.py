@@ -70,6 +70,8 @@ class ParameterNet(NeuralNetBinaryClassifier):
         ],
         "train_split": [None, callable, Options(bool, {False})],
         "early_stopping": ["boolean"],
+        "warm_start": ["boolean"],
+        "categorical_features": [None, StrOptions({"from_dtype"}), "array-like"],
         "callbacks": [None, StrOptions({"disable"}), list, tuple],
         "prior": [
             None,
@@ -295,7 +297,37 @@ def _names_taken_by(maker: Any) -> tuple[str, ...] | None:
     return tuple(p.name for p in parameters if p.kind != p.VAR_POSITIONAL)
 
 
+# What a parameter is called in scikit-learn's networks and in other libraries.
+_SYNONYMS = {
+    "learning_rate": "lr",
+    "learning_rate_init": "lr",
+    "epochs": "max_epochs",
+    "n_epochs": "max_epochs",
+    "num_epochs": "max_epochs",
+    "max_iter": "max_epochs",
+    "n_estimators": "max_epochs",
+    "hidden_layer_sizes": "module__hidden_units",
+    "hidden_units": "module__hidden_units",
+    "dropout": "module__dropout",
+    "alpha": "optimizer__weight_decay",
+    "weight_decay": "optimizer__weight_decay",
+    "momentum": "optimizer__momentum",
+    "solver": "optimizer",
+    "loss": "criterion",
+    "patience": "callbacks__best_weights__patience",
+    "n_iter_no_change": "callbacks__best_weights__patience",
+    "validation_fraction": "train_split",
+    "scale_pos_weight": "pos_weight",
+    "class_weights": "class_weight",
+    "seed": "random_state",
+    "cat_features": "categorical_features",
+}
+
+
 def _unexpected(owner: str, name: str, known: list[str]) -> str:
+    if name in _SYNONYMS:
+        meant = _SYNONYMS[name]
+        return f"{owner} got an unexpected argument {name!r}. It is {meant!r} here."
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"{owner} got an unexpected argument {name!r}.{hint}"
