@@ -419,9 +419,10 @@ dict of arrays, or torch Dataset
         # With memory a fit moves torch's generator by one draw, trained or loaded.
         shared = self.memory is not None and fresh
         seed = draw_seed(self.random_state, else_from_torch=shared)
+        split_seed = seed
         if seed is not None and not fresh:
             seed += len(self.history)
-        run = Run(seed, n_epochs, is_fresh=fresh, task=task)
+        run = Run(seed, n_epochs, is_fresh=fresh, split_seed=split_seed, task=task)
 
         def train(checkpoints: Any = None) -> tuple[dict[str, Any], bool]:
             run.checkpoints = checkpoints

@@ -189,3 +189,38 @@ def test_weights_are_means_in_which_an_epoch_counts_half_as_much_as_the_next(noi
     best = np.argmin(net.history[:, "averaged_valid_loss"])
     assert_allclose(net.module_.output.weight.detach(), means[best], rtol=1e-5)
     assert best > 0
+
+
+def test_a_warm_start_holds_out_the_rows_that_were_held_out_before(noisy):
+    X, y = noisy
+    held_out = []
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            held_out.append(np.asarray(net._run.valid.indices))
+
+    net = quick(max_epochs=2, warm_start=True, callbacks=[Look()])
+    net.fit(X, y).fit(X, y)
+    assert_array_equal(*held_out)
+
+
+@pytest.mark.parametrize(
+    "params", [{"callbacks": "disable"}, {"callbacks__best_weights": None}], ids=str
+)
+def test_early_stopping_without_the_callback_that_stops_is_refused(params, noisy):
+    with pytest.raises(ValueError, match="needs the callback best_weights"):
+        quick(max_epochs=2, **params).fit(*noisy)
+
+
+@pytest.mark.parametrize("patience", [0, -1, "x", 1.5, True])
+def test_a_patience_that_is_no_number_of_epochs_is_refused(patience, noisy):
+    with pytest.raises(ValueError, match="number of epochs of 1 or more"):
+        quick(max_epochs=2, callbacks__best_weights__patience=patience).fit(*noisy)
+
+
+def test_rows_of_weight_zero_do_not_count_among_those_to_judge_by(noisy):
+    X, y = noisy
+    weight = np.ones(len(y))
+    weight[np.flatnonzero(y == 0)[3:]] = 0
+    with pytest.raises(ValueError, match="class 0 has 3 different rows"):
+        quick(max_epochs=2).fit(X, y, sample_weight=weight)

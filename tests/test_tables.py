@@ -16,6 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -23,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from torch import nn
 
-from skbin import BinaryNetClassifier, export_onnx, load, save
+from skbin import BinaryNetClassifier, DenseNet, export_onnx, load, save
 from skbin.data.arrays import offset_of_rows
-from skbin.data.tables import OTHER, Column, Table, learn_table
+from skbin.data.tables import MISSING, OTHER, Column, Table, learn_table
 
 N = 240
 
@@ -559,3 +560,132 @@ def test_a_label_that_is_nan_is_named_by_its_row(columns):
     y = np.r_[0.0, 1.0, 0.0, np.nan, np.ones(36)]
     with pytest.raises(ValueError, match=r"contains NaN.* the first is y\[3\]"):
         BinaryNetClassifier(max_epochs=1).fit(X, y)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64"])
+def test_a_nullable_label_that_is_missing_is_named_by_its_row(dtype):
+    y = pd.Series([False, True] * 20).astype("boolean").astype(dtype)
+    BinaryNetClassifier(max_epochs=1).fit(np.eye(40), y)
+    y.iloc[3] = pd.NA
+    with pytest.raises(ValueError, match=r"contains NaN.* the first is y\[3\]"):
+        BinaryNetClassifier(max_epochs=1).fit(np.eye(40), y)
+
+
+def test_missing_values_in_a_sparse_matrix_say_what_to_pass():
+    X = sparse.csr_array(np.diag([np.nan, *np.ones(39)]))
+    with pytest.raises(ValueError, match=r"contains NaN.*X.toarray\(\)"):
+        BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+
+
+# ---- what a strict reader found
+
+
+def test_lists_of_rows_are_read_as_the_table_that_they_are():
+    rows = [["x", 1.0, None], ["y", 2.0, 3.0], ["x", None, 5.0]] * 20
+    y = np.arange(60) % 2
+    as_list = BinaryNetClassifier(max_epochs=2, random_state=0).fit(rows, y)
+    table = np.array(rows, dtype=object)
+    as_array = BinaryNetClassifier(max_epochs=2, random_state=0).fit(table, y)
+    assert_array_equal(as_list.predict_proba(rows), as_array.predict_proba(table))
+    assert_array_equal(as_array.predict_proba(rows), as_array.predict_proba(table))
+
+
+def test_named_categories_of_a_list_are_categories():
+    rows = [[k % 3, k * 0.1] for k in range(60)]
+    y = np.arange(60) % 2
+    net = BinaryNetClassifier(
+        max_epochs=2, random_state=0, categorical_features=[0]
+    ).fit(rows, y)
+    assert net._data.table.n_categories == (5, 0)
+    assert_array_equal(net.predict_proba(rows), net.predict_proba(np.array(rows)))
+
+
+@pytest.mark.parametrize(
+    "X",
+    [sparse.csr_array(np.eye(40)), {"a": np.eye(40)}, np.zeros((40, 2, 3))],
+    ids=["sparse", "dict", "signals"],
+)
+def test_named_categories_of_what_is_no_table_are_refused(X):
+    with pytest.raises(ValueError, match="categorical_features names columns"):
+        BinaryNetClassifier(max_epochs=1, categorical_features=[0]).fit(
+            X, np.arange(40) % 2
+        )
+
+
+@pytest.mark.parametrize(
+    ("module", "params"),
+    [
+        (DenseNet(2), {}),
+        (DenseNet(2, n_categories=(0, 4)), {}),
+        (DenseNet, {"module__n_categories": (9, 0)}),
+    ],
+    ids=["no categories", "other columns", "parameter"],
+)
+def test_a_network_made_for_other_columns_is_refused(module, params):
+    X = pd.DataFrame({"s": list("xy") * 20, "a": np.arange(40.0)})
+    with pytest.raises(ValueError, match=r"categories .* but DenseNet was made for"):
+        BinaryNetClassifier(module, max_epochs=1, **params).fit(X, np.arange(40) % 2)
+    made = DenseNet(2, n_categories=(4, 0))
+    BinaryNetClassifier(made, max_epochs=1).fit(X, np.arange(40) % 2).predict(X)
+
+
+@pytest.mark.parametrize("with_strings", [False, True])
+def test_columns_whose_names_are_numbers_are_known_by_name(with_strings, tmp_path):
+    rng = np.random.default_rng(0)
+    X = {7: rng.normal(size=60), 3: rng.normal(size=60)}
+    X = pd.DataFrame({**X, 8: ["x", "y"] * 30} if with_strings else X)
+    net = BinaryNetClassifier(max_epochs=3, random_state=0).fit(X, X[7] > 0)
+    expected = net.predict_proba(X)
+    assert_array_equal(net.predict_proba(X[[*X.columns[::-1]]]), expected)
+    assert_array_equal(net.predict_proba(X.to_numpy()), expected)
+    save(net, tmp_path / "net.skbin")
+    again = load(tmp_path / "net.skbin")
+    assert_array_equal(again.predict_proba(X[[*X.columns[::-1]]]), expected)
+    with pytest.raises(ValueError, match=r"column|feature"):
+        net.predict(X.rename(columns={3: 4}))
+
+
+def test_times_where_fit_saw_strings_are_refused():
+    X = pd.DataFrame({"s": ["x", "y"] * 30, "a": np.arange(60.0)})
+    net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(60) % 2)
+    times = X.assign(s=pd.Timestamp("2024-01-01"))
+    with pytest.raises(ValueError, match=r"'s' held strings .* holds times now"):
+        net.predict(times)
+    named = BinaryNetClassifier(max_epochs=1, categorical_features=["s"])
+    named.fit(times, np.arange(60) % 2).predict(times)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=repr)
+def test_any_sign_of_a_missing_value_is_one_in_an_array_of_objects(missing):
+    cells = ["x", 1.0, pd.Timestamp("2024-01-01")]
+    rows = np.array([cells, [missing] * 3] * 20, dtype=object)
+    table = learn_table(rows)
+    encoded = table.encode(rows)
+    assert encoded[1, 0] == MISSING
+    assert np.isnan(encoded[1, 1:]).all()
+    assert np.isfinite(encoded[0]).all()
+
+
+def test_arrays_of_times_are_tables():
+    days = np.arange(40).astype("datetime64[D]")
+    X = np.column_stack([days, days + 1]).astype("datetime64[ns]")
+    X[3, 1] = np.datetime64("NaT")
+    net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+    assert net._data.shape[1] == 8
+    by_objects = learn_table(X.astype("datetime64[us]").astype(object))
+    assert_array_equal(net._data.table.encode(X), by_objects.encode(X))
+    lengths = X - X[0, 0]
+    net = BinaryNetClassifier(max_epochs=1).fit(lengths, np.arange(40) % 2)
+    assert_array_equal(net._data.table.encode(lengths)[:3], [[0, 1], [1, 2], [2, 3]])
+
+
+@pytest.mark.parametrize("values", [np.arange(40.0), list("xy") * 20])
+def test_lengths_of_time_are_no_numbers(values):
+    X = pd.DataFrame({"t": pd.to_timedelta(np.arange(40.0), "h"), "s": list("xy") * 20})
+    net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+    with pytest.raises(ValueError, match="'t' held lengths of time in fit"):
+        net.predict(X.assign(t=values))
+    with pytest.raises(ValueError, match="lengths of time now"):
+        BinaryNetClassifier(max_epochs=1).fit(
+            X.assign(t=np.arange(40.0)), np.arange(40) % 2
+        ).predict(X)

@@ -19,7 +19,7 @@ from skbin.data.splits import HeldOut
 from skbin.nesting import input_of_innermost
 
 # Fewer members and less dropout than in a single fit: five are trained, and each is
-# stopped. Measured on raw tables: see docs/benchmarks/cross_fit.rst.
+# stopped. Measured on raw tables: see docs/benchmarks/tables.rst.
 _TABLE_PARAMETERS: dict[str, Any] = {
     "lr": 0.002,
     "max_epochs": 40,

@@ -24,6 +24,7 @@ from skbin.data.tables import (
     needs_table,
     require_distinct_columns,
     require_numbers,
+    rows_of_lists,
 )
 
 
@@ -34,7 +35,9 @@ def table_of(
     if fitted is not None:
         return in_order_of_fit(estimator, X, fitted), fitted.table
     require_distinct_columns(X)
-    if not needs_table(X, estimator.categorical_features):
+    named = estimator.categorical_features
+    X = rows_of_lists(X, is_table=named is not None and not isinstance(named, str))
+    if not needs_table(X, named):
         return X, None
     weight = None
     if sample_weight is not None:
@@ -66,7 +69,7 @@ def rows_of(
     if table is None:
         return _validated(estimator, X, y, fitted, predicts=predicts)
     reset = fitted is None and not predicts
-    X = X if is_frame(X) else np.asarray(X)
+    X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     if not len(X):
         raise ValueError(
@@ -102,6 +105,7 @@ def _validated(
     rows = validated[0] if isinstance(validated, tuple) else validated
     may_be_missing = isinstance(rows, np.ndarray) and rows.ndim in (2, 3)
     if not may_be_missing or (rows.ndim == 3 and not has_short_signals(rows)):
+        _refuse_missing_in_sparse(rows)
         assert_all_finite(rows, input_name="X")
     if 0 in rows.shape:
         raise ValueError(
@@ -109,6 +113,14 @@ def _validated(
             "axis needs a minimum of 1."
         )
     return validated
+
+
+def _refuse_missing_in_sparse(rows: Any) -> None:
+    if sparse.issparse(rows) and np.isnan(rows.data).any():
+        raise ValueError(
+            "Input X contains NaN, which only dense tables may hold. Pass X.toarray(), "
+            "or set sparse_threshold=0 in a ColumnTransformer."
+        )
 
 
 def _refuse_shapes(X: Any) -> None:

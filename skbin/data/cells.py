@@ -10,15 +10,20 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-NUMBER, CATEGORY, TIME, EMPTY = "number", "category", "time", "empty"
+NUMBER, CATEGORY, EMPTY = "number", "category", "empty"
+TIME, DURATION = "time", "duration"
 _MICROSECONDS_PER_DAY = 86_400e6
 _LARGEST = float(np.finfo(np.float32).max)
 _TIMES = (datetime.date, np.datetime64)  # a datetime is a date
+_DURATIONS = (datetime.timedelta, np.timedelta64)
+NO_NUMBERS = (str, *_TIMES, *_DURATIONS)
 _FAMILIES = (
     (CATEGORY, (str,)),
+    (DURATION, _DURATIONS),  # timedelta64 is registered as a number
     (NUMBER, (bool, Real, Decimal, np.bool_)),
     (TIME, _TIMES),
 )
+_NAMES_OF_MISSING = ("NAType", "NaTType")  # of pandas, which need not be installed
 
 
 def is_frame(X: Any) -> bool:
@@ -47,14 +52,17 @@ def kind_of(column: Any, name: Any) -> str:
         dtype = column.dtype
         if dtype in (nw.String, nw.Categorical, nw.Enum):
             return CATEGORY if len(column) > column.null_count() else EMPTY
-        if dtype.is_numeric() or dtype in (nw.Boolean, nw.Duration):
+        if dtype.is_numeric() or dtype == nw.Boolean:
             return NUMBER if len(column) > column.null_count() else EMPTY
+        if dtype == nw.Duration:
+            return DURATION if len(column) > column.null_count() else EMPTY
         if dtype in (nw.Date, nw.Datetime):
             return TIME if len(column) > column.null_count() else EMPTY
     elif column.dtype.kind in "biuf":
         return NUMBER
-    elif column.dtype.kind == "M":
-        return TIME
+    elif column.dtype.kind in "mM":
+        kind = TIME if column.dtype.kind == "M" else DURATION
+        return EMPTY if np.isnat(column).all() else kind
     return _kind_of_values(values_of(column), name)
 
 
@@ -92,25 +100,31 @@ def values_of(column: Any) -> list[Any]:
         values = column.tolist()
         is_missing = np.zeros(len(values), dtype=bool)
     return [
-        None if missing or _is_nan(value) else value
+        None if missing or _is_missing(value) else value
         for value, missing in zip(values, is_missing, strict=True)
     ]
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, Real) and value != value
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in _NAMES_OF_MISSING:
+        return True
+    # Neither NaN nor NaT equals itself.
+    return isinstance(value, (Real, *NO_NUMBERS)) and value != value
 
 
 def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
     """Read numbers, truth values and lengths of time (in days); NaN is missing."""
     if isinstance(column, nw.Series) and column.dtype == nw.Duration:
         return column.dt.total_microseconds().to_numpy() / _MICROSECONDS_PER_DAY
+    if not isinstance(column, nw.Series) and column.dtype.kind == "m":
+        days = column.astype("timedelta64[us]") / np.timedelta64(1, "D")
+        return np.asarray(days, dtype=np.float64)
     if isinstance(column, nw.Series) and column.dtype.is_numeric():
         numbers = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
     elif not isinstance(column, nw.Series) and column.dtype.kind in "biuf":
         numbers = column.astype(np.float64)
     else:
-        floats = (np.nan if v is None else float(v) for v in values_of(column))
+        floats = (np.nan if v is None else _as_float(v) for v in values_of(column))
         numbers = np.fromiter(floats, dtype=np.float64)
     if np.isinf(numbers).any():
         row = int(np.argmax(np.isinf(numbers)))
@@ -127,6 +141,14 @@ def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
             "missing one, or take logarithms of the column."
         )
     return numbers
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, np.timedelta64):
+        return float(value / np.timedelta64(1, "D"))
+    if isinstance(value, datetime.timedelta):
+        return value / datetime.timedelta(days=1)
+    return float(value)
 
 
 def categories_of(column: Any, name: Any) -> list[Any]:

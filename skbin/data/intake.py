@@ -39,7 +39,7 @@ from skbin.data.dicts import (
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
 from skbin.data.signals import channel_names, has_short_signals
-from skbin.data.tables import Table
+from skbin.data.tables import Table, refuse_named_columns
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def admit(
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
     if is_dict(X):
+        refuse_named_columns(X, getattr(estimator, "categorical_features", None))
         arrays, shape, table = arrays_of_dict(X, fitted), None, None
         y = labels_beside(y, *arrays.values())
         _forget_columns(estimator, fitted)
@@ -213,14 +214,23 @@ def _refuse_texts(X: Any) -> None:
 
 
 def _refuse_missing_labels(y: Any) -> None:
-    y = np.asarray(y)
-    is_missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    if _is_nullable(y):
+        is_missing = np.asarray(y.isna())
+    else:
+        y = np.asarray(y)
+        is_missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(0, dtype=bool)
     if is_missing.any():
         raise ValueError(
             f"Input y contains NaN: there is no label for {is_missing.sum()} of "
             f"{len(y)} samples, the first is y[{int(is_missing.argmax())}]. Leave "
             "these samples out: X[keep], y[keep]."
         )
+
+
+def _is_nullable(y: Any) -> bool:
+    """Whether labels are numbers of pandas that may be missing."""
+    dtype = getattr(y, "dtype", None)
+    return hasattr(dtype, "na_value") and getattr(dtype, "kind", "O") in "biuf"
 
 
 def _forget_columns(estimator: Any, fitted: FittedData | None) -> None:

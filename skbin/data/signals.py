@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skbin.data.cells import is_frame
+
 
 def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
     """Put a list of signals, or a masked array, into one array; leave all else alone.
@@ -53,7 +55,14 @@ def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
 
 
 def channel_names(X: Any) -> tuple[Any, ...] | None:
-    """Names of the channels, where X is a sequence of DataFrames."""
+    """Names of the channels, where X is a sequence of DataFrames.
+
+    Or of the columns of one DataFrame, where they are not the strings that scikit-learn
+    knows columns by.
+    """
+    if is_frame(X):
+        names = column_names(X) or ()
+        return None if all(isinstance(name, str) for name in names) else names
     if not (isinstance(X, list | tuple) or _holds_objects(X)) or not len(X):
         return None
     return column_names(next(iter(X)))
@@ -68,6 +77,8 @@ def by_channel_names(X: Any, names: tuple[Any, ...] | None) -> Any:
     """Bring the columns of each DataFrame into one order; refuse other columns."""
     if names is None or channel_names(X) is None:
         return X
+    if is_frame(X):
+        return in_order(X, names, "X", "fit")
     return [
         in_order(frame, names, f"X[{place}]", "the first signal of fit")
         for place, frame in enumerate(X)

@@ -13,7 +13,9 @@ from sklearn.utils.validation import _check_categorical_features
 
 from skbin.data.cells import (
     CATEGORY,
+    DURATION,
     EMPTY,
+    NO_NUMBERS,
     NUMBER,
     TIME,
     categories_of,
@@ -122,14 +124,41 @@ def needs_table(X: Any, categorical_features: Any = "from_dtype") -> bool:
         if any(_is_more_than_numbers(dtype) for dtype in dtypes):
             return True
     elif not isinstance(X, np.ndarray) or X.ndim != 2:
+        refuse_named_columns(X, categorical_features)
         return False
-    elif X.dtype == object and any(isinstance(value, str) for value in X.flat):
+    elif X.dtype.kind in "mM" or (X.dtype == object and any(isinstance(value, NO_NUMBERS) for value in X.flat)):
         return True
     is_by_dtype = isinstance(categorical_features, str)
     named = (
         None if is_by_dtype else _check_categorical_features(X, categorical_features)
     )
     return named is not None and bool(named.any())
+
+
+def rows_of_lists(X: Any, *, is_table: bool) -> Any:
+    """Make an array of a list of rows that holds strings, or that is a table anyhow.
+
+    NumPy would turn numbers beside strings into strings.
+    """
+    if not isinstance(X, list | tuple) or not X:
+        return X
+    if not all(isinstance(row, list | tuple) for row in X):
+        return X
+    if len({len(row) for row in X}) > 1 or any(np.ndim(v) for v in X[0]):
+        return X
+    if is_table or any(isinstance(value, NO_NUMBERS) for row in X for value in row):
+        return np.array(X, dtype=object)
+    return X
+
+
+def refuse_named_columns(X: Any, categorical_features: Any) -> None:
+    """Refuse `categorical_features` beside what has no columns of a table."""
+    if categorical_features is None or isinstance(categorical_features, str):
+        return
+    raise ValueError(
+        "categorical_features names columns of a DataFrame or an array of two axes, "
+        f"but X is a {type(X).__name__}. Pass it as one of them."
+    )
 
 
 def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
@@ -218,7 +247,7 @@ def _learned(
 def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
     kind = kind_of(cells, learned.name)
     if learned.kind == CATEGORY:
-        return _codes(learned, cells)[:, np.newaxis]
+        return _codes(learned, cells, kind)[:, np.newaxis]
     if learned.kind == EMPTY and kind != EMPTY:
         warnings.warn(
             f"Column {learned.name!r} held no value at all in fit, so that nothing was "
@@ -252,13 +281,14 @@ def _require_kind(learned: Column, kind: str, allowed: set[str]) -> None:
 def _in_words(kind: str) -> str:
     return {
         NUMBER: "numbers",
+        DURATION: "lengths of time",
         CATEGORY: "strings or categories",
         TIME: "times",
         EMPTY: "no value at all",
     }[kind]
 
 
-def _codes(learned: Column, cells: Any) -> NDArray[np.float64]:
+def _codes(learned: Column, cells: Any, kind: str) -> NDArray[np.float64]:
     values = categories_of(cells, learned.name)
     first = next((value for value in values if value is not None), None)
     known = learned.categories[0] if learned.categories else first
@@ -269,7 +299,10 @@ def _codes(learned: Column, cells: Any) -> NDArray[np.float64]:
         )
     codes = {value: code for code, value in enumerate(learned.categories, FIRST)}
     codes[None] = MISSING
-    return np.fromiter((codes.get(v, OTHER) for v in values), float, len(values))
+    encoded = np.fromiter((codes.get(v, OTHER) for v in values), float, len(values))
+    if learned.categories and kind == TIME and not (encoded >= FIRST).any():
+        _require_kind(learned, kind, {CATEGORY})
+    return encoded
 
 
 def _parts_of(days: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -96,8 +96,9 @@ def _what_else_to_do(estimator: object) -> str:
             "Use joblib.dump, whose files run code when they are read."
         )
     return (
-        f"save writes a BinaryNetClassifier, got {kind}. For a Pipeline save the last "
-        "step, or all of it with skops.io.dump."
+        f"save writes a BinaryNetClassifier or a CrossFitClassifier, got {kind}. Write "
+        "a Pipeline with skops.io.dump; its last step alone would know nothing of the "
+        "steps before it."
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skbin.data.cells import CATEGORY, EMPTY, NUMBER, TIME
+from skbin.data.cells import CATEGORY, DURATION, EMPTY, NUMBER, TIME
 from skbin.data.tables import Column, Table
 
 
@@ -59,7 +59,7 @@ def _is_column(column: Any) -> bool:
     categories = column["categories"]
     return (
         type(column["name"]) in (str, int)
-        and column["kind"] in (NUMBER, CATEGORY, TIME, EMPTY)
+        and column["kind"] in (NUMBER, CATEGORY, TIME, DURATION, EMPTY)
         and isinstance(categories, list)
         and all(type(category) in (str, int, float, bool) for category in categories)
         and len({*categories}) == len(categories)

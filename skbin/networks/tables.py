@@ -77,6 +77,7 @@ class DenseNet(Prepared):
         super().__init__()
         require_sizes(hidden_units=tuple(hidden_units))
         require_fractions(dropout=dropout)
+        self.n_categories = None if n_categories is None else tuple(n_categories)
         if n_categories is None or not any(n_categories):
             self.input_scale, n_values = embed_columns(
                 n_features, n_bins, embedding_dim

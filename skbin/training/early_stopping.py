@@ -1,6 +1,7 @@
 """When to stop: by the loss of rows held out, with the best weights back."""
 
 import copy
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
     """Give the split by which `fit` is stopped, None if there is none."""
     if not net.early_stopping or method != "fit":
         return None
+    if not any(isinstance(callback, BestWeights) for _, callback in net.callbacks_):
+        raise ValueError(
+            "early_stopping=True needs the callback best_weights, which "
+            f"callbacks={net.callbacks!r} or callbacks__best_weights=None has switched "
+            "off. Leave it on, or pass early_stopping=False."
+        )
     if net.train_split:
         return net.train_split
     if samples.is_dataset and samples.target is None:
@@ -33,15 +40,19 @@ def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
     target = samples.target
     if isinstance(dataset, TensorRows):
         # Copies of a row stay on one side.
-        target = target[np.unique(dataset.row_keys(), return_index=True)[1]]
+        places = np.unique(dataset.row_keys(), return_index=True)[1]
+        weight = samples.weight
+        counted = places if weight is None else places[weight[places] > 0]
+        target = target[counted]
     counts = np.bincount(target.astype(int), minlength=2)
     if counts.min() >= _FEWEST_OF_A_CLASS:
         return ValidSplit(SHARE_HELD_OUT, stratified=True)
     rarer = (samples.labels.negative, samples.labels.positive)[counts.argmin()]
     raise ValueError(
-        f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows, but the "
-        f"class {rarer!r} has {counts.min()} different rows, and fewer than "
-        f"{_FEWEST_OF_A_CLASS} say nothing. Pass early_stopping=False."
+        f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows. The class "
+        f"{rarer!r} has {counts.min()} different rows, which leaves too few to judge by"
+        f": it takes {_FEWEST_OF_A_CLASS}. Pass early_stopping=False, or use "
+        "CrossFitClassifier, which judges by all rows."
     )
 
 
@@ -66,6 +77,12 @@ class BestWeights(EarlyStopping):
 
     def initialize(self) -> "BestWeights":
         """Start anew."""
+        is_number = isinstance(self.patience, Integral)
+        if not is_number or isinstance(self.patience, bool) or self.patience < 1:
+            raise ValueError(
+                "callbacks__best_weights__patience must be a number of epochs of 1 or "
+                f"more, got {self.patience!r}."
+            )
         self._average: list[dict[str, Any]] = []
         self._best: list[dict[str, Any]] = []
         self._lowest, self._n_worse = np.inf, 0

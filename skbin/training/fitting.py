@@ -128,7 +128,7 @@ def _split(
             train_split,
             dataset,
             samples.target,
-            random_state=net._run.seed,
+            random_state=net._run.split_seed,
             **split_params,
         )
     elif not train_split:

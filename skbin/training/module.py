@@ -127,6 +127,8 @@ def _require_takes_tables(module: nn.Module, samples: Any) -> None:
             f"OneHotEncoder(handle_unknown='ignore'), {names}), "
             "remainder='passthrough')."
         )
+    if names and not samples.is_dataset:
+        _require_same_categories(module, table)
     if samples.has_missing and not getattr(module, "takes_missing_values", False):
         raise ValueError(
             f"Input X contains NaN, and {name_of(module)} does not take missing "
@@ -134,6 +136,19 @@ def _require_takes_tables(module: nn.Module, samples: Any) -> None:
             "SimpleImputer(add_indicator=True); or give the module an attribute "
             "takes_missing_values = True and let it read NaN."
         )
+
+
+def _require_same_categories(module: nn.Module, table: Any) -> None:
+    """Refuse a network that was made for other columns: codes would be numbers."""
+    made_for = getattr(module, "n_categories", table.n_categories)
+    made_for = (0,) * len(table.n_categories) if made_for is None else tuple(made_for)
+    if made_for == table.n_categories:
+        return
+    raise ValueError(
+        f"X has columns of {list(table.n_categories)} categories (0 for numbers), but "
+        f"{name_of(module)} was made for {list(made_for)}. Pass the class and not an "
+        "instance, without module__n_categories: it is taken from the data."
+    )
 
 
 def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:

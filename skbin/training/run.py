@@ -19,6 +19,7 @@ class Run:
     seed: int | None
     n_epochs: int
     is_fresh: bool
+    split_seed: int | None = None  # the same in each call that goes on
     task: Any = None  # as scikit-learn's callbacks see it
     checkpoints: Any = None
     X: Any = None
