@@ -107,8 +107,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         (``cross_val_predict`` of probabilities, stacking, voting) number the labels
         before they fit; with them encode y yourself and leave it at None.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        Columns of a table that hold categories: names, indices or a mask. "from_dtype":
-        those of a categorical dtype. Strings are categories in any case.
+        Columns of a table that hold categories: names, indices or a mask. Strings and
+        columns of a categorical dtype are categories in any case.
     early_stopping : bool, default=False
         Whether `fit` holds out 15 % of the rows, of each class alike, or those of
         `train_split`, stops when their loss no longer falls, and ends with the weights

@@ -168,7 +168,7 @@ def test_an_interrupted_training_has_its_best_weights(noisy):
                 raise KeyboardInterrupt
 
     net = quick(max_epochs=10, callbacks=[Interrupt()]).fit(*noisy)
-    whole = quick(max_epochs=10, callbacks__best_weights=None).fit(*noisy)
+    whole = quick(max_epochs=10, early_stopping=False).fit(*noisy)
     assert stops_early(net)
     assert not stops_early(whole)
     assert_allclose(net.predict_proba(noisy[0]).sum(axis=1), 1)

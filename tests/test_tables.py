@@ -22,6 +22,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from skorch.callbacks import EpochScoring
 from torch import nn
 
 from skbin import BinaryNetClassifier, DenseNet, export_onnx, load, save
@@ -578,6 +579,14 @@ def test_missing_values_in_a_sparse_matrix_say_what_to_pass():
 
 
 # ---- what a strict reader found
+
+
+def test_scores_that_read_rows_back_know_them_for_rows():
+    X = pd.DataFrame({"t": pd.date_range("2024", periods=60), "s": ["x", "y"] * 30})
+    score = EpochScoring("accuracy", use_caching=False, on_train=True, name="again")
+    net = BinaryNetClassifier(max_epochs=2, callbacks=[score], random_state=0)
+    net.fit(X, np.arange(60) % 2)
+    assert net.history[-1, "again"] == net.score(X, np.arange(60) % 2)
 
 
 def test_lists_of_rows_are_read_as_the_table_that_they_are():

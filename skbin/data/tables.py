@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ def needs_table(X: Any, categorical_features: Any = "from_dtype") -> bool:
     elif not isinstance(X, np.ndarray) or X.ndim != 2:
         refuse_named_columns(X, categorical_features)
         return False
-    elif X.dtype.kind in "mM" or (X.dtype == object and any(isinstance(value, NO_NUMBERS) for value in X.flat)):
+    elif X.dtype.kind in "mM" or (X.dtype == object and _any_no_number(X.flat)):
         return True
     is_by_dtype = isinstance(categorical_features, str)
     named = (
@@ -146,9 +146,13 @@ def rows_of_lists(X: Any, *, is_table: bool) -> Any:
         return X
     if len({len(row) for row in X}) > 1 or any(np.ndim(v) for v in X[0]):
         return X
-    if is_table or any(isinstance(value, NO_NUMBERS) for row in X for value in row):
+    if is_table or _any_no_number(value for row in X for value in row):
         return np.array(X, dtype=object)
     return X
+
+
+def _any_no_number(values: Iterable[Any]) -> bool:
+    return any(isinstance(value, NO_NUMBERS) for value in values)
 
 
 def refuse_named_columns(X: Any, categorical_features: Any) -> None:
@@ -167,10 +171,23 @@ def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
         return X
     frame = nw.from_native(X, eager_only=True)
     found = frame.columns
-    if found == list(names) or {*found} != {*names}:
+    if found == list(names):
+        return X
+    if {*found} != {*names}:
+        _refuse_other_numbers(found, names)
         return X
     # By place: a name that is a number would be taken for one.
     return frame[:, [found.index(name) for name in names]].to_native()
+
+
+def _refuse_other_numbers(found: Sequence[Any], names: Sequence[Any]) -> None:
+    """Refuse other columns where scikit-learn does not: it knows strings alone."""
+    if all(isinstance(name, str) for name in (*found, *names)):
+        return
+    raise ValueError(
+        f"X has the columns {list(found)}, but fit saw {list(names)}. Give it the same "
+        "columns."
+    )
 
 
 def require_distinct_columns(X: Any) -> None:

@@ -144,7 +144,9 @@ class PredictingNet(LogitNet):
         fitted = self._data
         if fitted is not None and _are_rows(X) and is_inside_training(self):
             # Scores without caching read rows back that were admitted before.
-            fitted = replace(fitted, offset=None, table=None)
+            if fitted.table is not None:
+                return self._dataset_of(Samples(to_numpy(X), shape=tuple(X.shape)), y)
+            fitted = replace(fitted, offset=None)
         samples = admit_for_prediction(self, X, fitted)
         if self.initialized_:
             require_takes(self._bare_module(), samples, self._fitted_shape())
