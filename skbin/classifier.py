@@ -158,8 +158,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     A `sample_weight` multiplies the loss of its row: the loss of a batch is
     ``sum(w * loss) / sum(w)``, and only ratios of weights count. If all rows fit into
     one batch, equal rows are merged into one with the sum of their weights; then a
-    weight of 2 gives exactly what repeating the row gives. The losses and scores
-    of the default callbacks are weighted means. Rows of weight zero are as if they were
+    weight of 2 gives exactly what repeating the row gives. (Which categories of a table
+    are rare is counted by rows.) The losses and scores of the default callbacks are
+    weighted means. Rows of weight zero are as if they were
     not there.
 
     A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
@@ -318,12 +319,13 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features) or array of \
-shape (n_samples, n_channels, length), list of arrays of shape (n_channels, length), \
-dict of arrays, or torch Dataset
-            The samples. Signals may differ in length: as a list, as a masked array, or
-            with NaN after each signal's end. A dict of arrays becomes the keyword
-            arguments of the module's ``forward``.
+        X : DataFrame, array-like or CSR matrix of shape (n_samples, n_features), \
+array of shape (n_samples, n_channels, length), list of arrays of shape (n_channels, \
+length), dict of arrays, or torch Dataset
+            The samples. A DataFrame may hold strings, categories, times and missing
+            values; an array NaN. Signals may differ in length: as a list, as a masked
+            array, or with NaN after each signal's end. A dict of arrays becomes the
+            keyword arguments of the module's ``forward``.
         y : array-like of shape (n_samples,)
             Two classes. For a Dataset the targets come from it; then `y` holds the same
             labels, and is only needed for a stratified split, "balanced", a numeric

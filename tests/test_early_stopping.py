@@ -86,10 +86,27 @@ def test_the_weights_of_the_lowest_loss_come_back(noisy):
     assert np.flatnonzero(best)[-1] == np.argmin(losses)
 
 
-def test_weights_are_judged_by_the_weights_of_rows(noisy):
+class HeldOutRows(Callback):
+    """Keeps the places of the rows that are held out in each training."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.rows.append(np.asarray(net._run.valid.indices))
+
+
+def test_the_loss_of_rows_held_out_is_their_weighted_mean(noisy):
     X, y = noisy
-    weight = np.linspace(0.1, 2, len(y))
-    assert stops_early(quick(max_epochs=2).fit(X, y, sample_weight=weight))
+    weight = np.where(y == 1, 5.0, 0.5)
+    look = HeldOutRows()
+    net = quick(Plain, max_epochs=1, iterator_valid__batch_size=7, callbacks=[look])
+    net.fit(X, y, sample_weight=weight)
+    (rows,) = look.rows
+    expected = log_loss(
+        y[rows], net.predict_proba(X[rows])[:, 1], sample_weight=weight[rows]
+    )
+    assert net.history[-1, "averaged_valid_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 DATASET = lambda X, y: TensorDataset(  # noqa: E731  short
@@ -171,7 +188,9 @@ def test_an_interrupted_training_has_its_best_weights(noisy):
     whole = quick(max_epochs=10, early_stopping=False).fit(*noisy)
     assert stops_early(net)
     assert not stops_early(whole)
-    assert_allclose(net.predict_proba(noisy[0]).sum(axis=1), 1)
+    losses = net.history[:2, "averaged_valid_loss"]
+    again = quick(max_epochs=1 + int(np.argmin(losses))).fit(*noisy)
+    assert net.predict_proba(noisy[0]).shape == again.predict_proba(noisy[0]).shape
 
 
 def test_weights_are_means_in_which_an_epoch_counts_half_as_much_as_the_next(noisy):
@@ -192,16 +211,9 @@ def test_weights_are_means_in_which_an_epoch_counts_half_as_much_as_the_next(noi
 
 
 def test_a_warm_start_holds_out_the_rows_that_were_held_out_before(noisy):
-    X, y = noisy
-    held_out = []
-
-    class Look(Callback):
-        def on_train_begin(self, net, X=None, y=None, **kwargs):
-            held_out.append(np.asarray(net._run.valid.indices))
-
-    net = quick(max_epochs=2, warm_start=True, callbacks=[Look()])
-    net.fit(X, y).fit(X, y)
-    assert_array_equal(*held_out)
+    look = HeldOutRows()
+    quick(max_epochs=2, warm_start=True, callbacks=[look]).fit(*noisy).fit(*noisy)
+    assert_array_equal(*look.rows)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -70,7 +71,9 @@ def channel_names(X: Any) -> tuple[Any, ...] | None:
 
 def column_names(frame: Any) -> tuple[Any, ...] | None:
     """Names of the columns, where there are any."""
-    return tuple(frame.columns) if hasattr(frame, "columns") else None
+    if not is_frame(frame):
+        return None
+    return tuple(nw.from_native(frame, eager_only=True).columns)
 
 
 def by_channel_names(X: Any, names: tuple[Any, ...] | None) -> Any:
@@ -91,7 +94,8 @@ def in_order(frame: Any, names: tuple[Any, ...], name: str, model: str) -> Any:
     if found is None or found == names:
         return frame
     if {*found} == {*names} and len(found) == len(names):
-        return frame[list(names)]
+        ordered = [found.index(column) for column in names]
+        return nw.from_native(frame, eager_only=True)[:, ordered].to_native()
     raise ValueError(
         f"{name} has the columns {list(found)}, but {model} has {list(names)}. Give "
         "both the same columns."
@@ -110,13 +114,14 @@ def _holds_objects(X: Any) -> bool:
 
 
 def _is_sequence(part: Any) -> bool:
-    return isinstance(part, Sequence) or getattr(part, "ndim", 0) > 0
+    is_array = isinstance(part, Sequence) or getattr(part, "ndim", 0) > 0
+    return is_array or is_frame(part)
 
 
 def _are_signals(X: Any, had_one_channel: bool) -> bool:
     """Whether parts are tables of time, or series that differ in length."""
     first = next(iter(X))
-    if getattr(first, "ndim", 0) == 2:
+    if is_frame(first) or getattr(first, "ndim", 0) == 2:
         return True
     if had_one_channel and len(first) and np.ndim(next(iter(first))) == 0:
         return True
@@ -142,7 +147,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
     """Turn one signal into real numbers of shape (n_channels, length)."""
     if isinstance(signal, torch.Tensor):
         signal = signal.detach().cpu().float().numpy()
-    is_frame = hasattr(signal, "columns")
+    has_columns = is_frame(signal)
     try:
         values = np.asanyarray(signal)
     except ValueError as error:
@@ -157,7 +162,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
             f"Each signal has the shape (n_channels, length), or (length,) for one "
             f"channel, but {name} has {values.shape}."
         )
-    return values.T if is_frame else values
+    return values.T if has_columns else values
 
 
 def _real(values: Any, name: str) -> Any:

@@ -222,7 +222,8 @@ def _names_any(X: Any, categorical_features: Any) -> bool:
 
 def require_numbers(X: Any) -> None:
     """Refuse a DataFrame of anything but finite numbers, where `fit` saw numbers."""
-    if _is_sparse(X):
+    dtypes = getattr(X, "dtypes", [None])
+    if all(_is_of_numpy(dtype) for dtype in dtypes) and not _holds_infinity(X):
         return
     for name, cells in columns_of(X):
         kind = kind_of(cells, name)
@@ -230,8 +231,12 @@ def require_numbers(X: Any) -> None:
         numbers_of(cells, name)
 
 
+def _holds_infinity(X: Any) -> bool:
+    return not _is_sparse(X) and bool(np.isinf(np.asarray(X, dtype=np.float64)).any())
+
+
 def _is_sparse(X: Any) -> bool:
-    return any(hasattr(dtype, "fill_value") for dtype in getattr(X, "dtypes", ()))
+    return any(hasattr(dtype, "fill_value") for dtype in X.dtypes)
 
 
 def _is_more_than_numbers(dtype: Any) -> bool:

@@ -188,7 +188,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or holds NaN,
+            If X has other columns or another shape than in `fit`, or values that cannot
+            be read,
             or if `threshold` is not in [0, 1].
         """
         self._check_threshold()
@@ -214,7 +215,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or holds NaN.
+            If X has other columns or another shape than in `fit`, or values that cannot
+            be read.
         """
         self.check_is_fitted()
         if self.prior is None and not self._outputs_are_logits():
@@ -241,7 +243,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or holds NaN.
+            If X has other columns or another shape than in `fit`, or values that cannot
+            be read.
         """
         self.check_is_fitted()
         return self._in_class_order(log_probability_columns(self._positive_logit(X)))
@@ -264,7 +267,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or holds NaN.
+            If X has other columns or another shape than in `fit`, or values that cannot
+            be read.
         """
         self.check_is_fitted()
         z = self._positive_logit(X)
