@@ -34,6 +34,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"quickstart\.py|benchmarks",
     "within_subsection_order": ExplicitOrder(
         [
+            "plot_one_honest_fit.py",
             "plot_rare_condition.py",
             "plot_abnormal_signal.py",
             "plot_spam_in_messages.py",
