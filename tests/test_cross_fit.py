@@ -750,3 +750,21 @@ def test_a_fit_that_fails_leaves_the_model_as_it_was(data):
     with pytest.raises(ValueError, match="No cutoff gives"):
         model.fit(X[::2], y[::2])
     assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize(
+    "params", [{"callbacks": "disable"}, {"callbacks__best_weights": None}], ids=str
+)
+def test_a_net_without_the_callback_that_stops_trains_to_its_end(params, data):
+    model = cross_fit(quick(**params), cv=2).fit(*data)
+    assert [len(member.history) for member in model.estimators_] == [3, 3]
+    assert sum(model.estimators_[0]._data.class_totals) == 300
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e-3, 1.0, 1e12])
+def test_weights_of_any_unit_shift_the_probabilities_to_the_weighted_mean(factor, data):
+    X, y = data
+    weight = factor * np.where(y == 1, 3.0, 1.0)
+    model = cross_fit(LogisticRegression(C=1e6)).fit(X, y, sample_weight=weight)
+    mean = np.average(model.out_of_fold_, weights=weight)
+    assert_allclose(mean, np.average(y, weights=weight), rtol=1e-3)

@@ -37,6 +37,8 @@ def fitted_map(
     logits: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.float64]
 ) -> LogitMap:
     """Find the map of least log loss; weights count rows against the slope's prior."""
+    total = max(weight.sum(), 1.0)  # less than a row is no row
+    weight = weight / weight.sum()
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         log_slope, intercept = parameters
@@ -45,13 +47,13 @@ def fitted_map(
         lost = weight @ (np.logaddexp(0, z) - y * z)
         error = weight * (expit(z) - y)
         deviation = log_slope / _PRIOR_OF_LOG_SLOPE
-        gradient = error @ stretched + deviation / _PRIOR_OF_LOG_SLOPE, error.sum()
-        return float(lost + deviation**2 / 2), np.array(gradient)
+        by_prior = deviation / _PRIOR_OF_LOG_SLOPE / total
+        gradient = error @ stretched + by_prior, error.sum()
+        return float(lost + deviation**2 / 2 / total), np.array(gradient)
 
-    # It starts at the share of positives; precision is lost in sums of many rows.
+    # It starts at the share of positives.
     share = np.average(y, weights=weight)
     center = np.log(share / (1 - share)) - np.average(logits, weights=weight)
     start = np.array([0.0, center])
-    options = {"gtol": 1e-10 * weight.sum()}
-    log_slope, intercept = minimize(loss, start, jac=True, options=options).x
+    log_slope, intercept = minimize(loss, start, jac=True, options={"gtol": 1e-10}).x
     return LogitMap(float(np.exp(log_slope)), float(intercept))

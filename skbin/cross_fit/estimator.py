@@ -58,7 +58,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     the end of a Pipeline, is stopped by the fold that is left out. So every row gets a
     score from a member that was not trained on it, and no row is lost: these scores
     calibrate the probabilities, choose the cutoff, and tell what to expect on new rows.
-    Predictions are means of the members' logits.
+    Predictions are means of the members' logits. Parameters that are set after `fit`
+    wait for the next one.
 
     Parameters
     ----------

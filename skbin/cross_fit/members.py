@@ -108,7 +108,7 @@ def _fit_member(
     net = member.steps[-1][1] if isinstance(member, Pipeline) else member
     if isinstance(net, BinaryNetClassifier):
         net.set_params(pos_label=positive)
-    if not isinstance(net, BinaryNetClassifier) or net.train_split:
+    if not (isinstance(net, BinaryNetClassifier) and _may_be_stopped(net)):
         return member.fit(X_train, y_train, **params_train)
     X_left, y_left = rows_at(X, left_out), y[left_out]
     params_left = _check_method_params(y, params, indices=left_out)
@@ -130,6 +130,12 @@ def _fit_member(
     _fit_and_stop(net, held_out, caught.X, caught.y, caught.params)
     member.steps[-1] = (name, net)
     return member
+
+
+def _may_be_stopped(net: BinaryNetClassifier) -> bool:
+    """Whether the user has left it to us what stops the net."""
+    is_on = net.get_params_for("callbacks").get("best_weights", True) is not None
+    return not net.train_split and net.callbacks != "disable" and is_on
 
 
 def _fit_and_stop(
