@@ -33,7 +33,7 @@ def seconds(function, *args, **kwargs):
 
 
 def main():
-    select_threshold(*make_scores(1000))  # warm
+    select_threshold(*make_scores(1000), n_bootstraps=0)  # warm
     print(f"{'scores':>12}{'choice':>9}{'with interval':>15}{'sort':>8}{'growth':>8}")
     before = None
     for n in SIZES:
