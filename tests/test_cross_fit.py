@@ -768,3 +768,35 @@ def test_weights_of_any_unit_shift_the_probabilities_to_the_weighted_mean(factor
     model = cross_fit(LogisticRegression(C=1e6)).fit(X, y, sample_weight=weight)
     mean = np.average(model.out_of_fold_, weights=weight)
     assert_allclose(mean, np.average(y, weights=weight), rtol=1e-3)
+
+
+def test_splits_that_overlap_or_are_used_up_are_refused(data):
+    rows = np.arange(600)
+    with pytest.raises(ValueError, match="Split 0 of cv leaves out rows that it"):
+        cross_fit(Untouchable(), cv=[(rows, rows[:100])]).fit(*data)
+    with pytest.raises(ValueError, match="A generator is used up by one fit"):
+        cross_fit(Untouchable(), cv=[]).fit(*data)
+
+
+def test_a_row_of_weight_zero_may_have_another_label(data):
+    X, y = data
+    weight = np.r_[0.0, np.ones(599)]
+    model = cross_fit(cv=KFold(3)).fit(X, np.r_[7, y[1:]], sample_weight=weight)
+    assert_array_equal(model.classes_, [0, 1])
+
+
+def test_weights_that_add_up_to_one_calibrate_as_those_of_one_row_each(data):
+    X, y = data
+    net = quick(pos_weight="balanced")
+    plain = cross_fit(net, cv=2).fit(X, y, sample_weight=np.ones(600))
+    small = cross_fit(net, cv=2).fit(X, y, sample_weight=np.full(600, 1 / 600))
+    assert_allclose(small.calibration_, plain.calibration_, rtol=1e-4)
+
+
+def test_logits_without_a_mean_are_refused(data):
+    class Infinite(KnownLogit):
+        def decision_function(self, X):
+            return np.full(len(X), np.inf)
+
+    with pytest.raises(ValueError, match="gives infinite logits or NaN"):
+        cross_fit(Infinite()).fit(*data)

@@ -167,3 +167,13 @@ def test_a_guarantee_that_means_nothing_is_refused(arguments, message):
     y, z = draw(420, np.random.default_rng(0))
     with pytest.raises(ValueError, match=message):
         select_threshold(y, expit(z), **arguments)
+
+
+@pytest.mark.parametrize("n", range(100, 140, 3))
+def test_the_last_rank_of_a_sample_has_no_next_one(n):
+    y, z = draw(n, np.random.default_rng(n))
+    y[:2] = [0, 1]
+    choice = select_threshold(
+        y, z, "recall", scale="logit", min_precision=0.02, guarantee=0.5, n_bootstraps=0
+    )
+    assert choice.logit <= z.max()

@@ -37,7 +37,7 @@ def fitted_map(
     logits: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.float64]
 ) -> LogitMap:
     """Find the map of least log loss; weights count rows against the slope's prior."""
-    total = max(weight.sum(), 1.0)  # less than a row is no row
+    total = max(weight.sum(), np.sum(weight > 0))  # small weights are rows, too
     weight = weight / weight.sum()
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

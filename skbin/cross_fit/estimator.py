@@ -45,7 +45,7 @@ from skbin.cross_fit.splits import splits_of
 from skbin.data.labels import (
     BinaryLabels,
 )
-from skbin.nesting import innermost
+from skbin.nesting import innermost, layers
 
 _LARGEST_SEED = np.iinfo(np.int32).max
 _FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
@@ -228,6 +228,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X, y, weight = rows_of_fit(X, y, sample_weight)
         labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
         self._refuse_prior()
+        if weight is not None:  # rows of weight zero may have a label of their own
+            y = np.where(weight > 0, y, labels.negative)
         rule = self._rule()
         rule.check(y, weight, labels.positive)
         routed = self._routed(weight, params)
@@ -282,8 +284,12 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _rule(self) -> CutoffRule:
-        inner = innermost(self._given_estimator())
-        return CutoffRule(self.cutoff, otherwise=getattr(inner, "threshold", 0.5))
+        known = (
+            getattr(layer, "threshold", None)
+            for layer in layers(self._given_estimator())
+        )
+        numbers = (value for value in known if isinstance(value, Real))
+        return CutoffRule(self.cutoff, otherwise=float(next(numbers, 0.5)))
 
     def _routed(self, weight: Any, params: dict[str, Any]) -> Any:
         if _routing_enabled():

@@ -1,5 +1,6 @@
 """One member of a cross-fit: trained on some rows, judged by those left out."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,11 @@ def fit_members(
         )
         for split, own_seeds in zip(splits, seeds, strict=True)
     )
+    if not all(np.isfinite(logits).all() for _, logits in found):
+        raise ValueError(
+            "A member gives infinite logits or NaN for rows that it was not trained "
+            "on, of which no mean can be taken. Let the estimator give finite ones."
+        )
     total, times = np.zeros(len(y)), np.zeros(len(y))
     for (_, left_out), (_, logits) in zip(splits, found, strict=True):
         total[left_out] += logits
@@ -179,7 +185,9 @@ def name_of_weights(estimator: Any) -> str:
     while isinstance(estimator, Pipeline):
         step, estimator = estimator.steps[-1]
         name = f"{step}__{name}"
-    if not has_fit_parameter(estimator, "sample_weight"):
+    kinds = [p.kind for p in inspect.signature(estimator.fit).parameters.values()]
+    passes_on = inspect.Parameter.VAR_KEYWORD in kinds and hasattr(estimator, "cv")
+    if not (has_fit_parameter(estimator, "sample_weight") or passes_on):
         raise ValueError(
             f"{type(estimator).__name__}.fit takes no sample_weight. Leave it out, or "
             "choose an estimator that takes one."

@@ -45,7 +45,17 @@ def splits_of(
         (places[train], places[left_out])
         for train, left_out in splitter.split(rows, y, **params)
     ]
-    for number, (train, _) in enumerate(splits):
+    if not splits:
+        raise ValueError(
+            f"cv={cv!r} gives no split. A generator is used up by one fit: pass "
+            "list(splitter.split(X, y))."
+        )
+    for number, (train, left_out) in enumerate(splits):
+        if np.intersect1d(train, left_out).size:
+            raise ValueError(
+                f"Split {number} of cv leaves out rows that it trains on: their scores "
+                "would say nothing of new rows."
+            )
         _require_both_classes(number, train, y, weight, labels)
     return splits
 

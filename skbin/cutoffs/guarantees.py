@@ -104,7 +104,7 @@ def _precise(rows: ScoredRows, least: float, risk: float) -> NDArray[np.float64]
             if binom.sf(n_right - 1, n_above, least) > risk / 2:
                 break
             # With equal scores the next higher one is the cutoff that was tested.
-            is_tied = n_above < rank - 1 or scores[rank - 1] == scores[rank:][:1]
+            is_tied = n_above < rank - 1 or scores[rank - 1] in scores[rank : rank + 1]
             kept.append(scores[n_above - 1 if is_tied else rank - 1])
     return np.unique(kept)
 
