@@ -256,3 +256,16 @@ def test_a_specificity_of_the_whole_is_a_metric():
     assert_allclose(
         choice.value, metrics.recall_score(y, z >= choice.logit, pos_label=0)
     )
+
+
+def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+    y, z = few_positives(np.random.default_rng(0))
+    expected = select_threshold(y, z, scale="logit", n_bootstraps=0)
+    with_others = select_threshold(
+        np.r_[y, 0, 1],
+        np.r_[z, -500.0, 900.0],
+        scale="logit",
+        sample_weight=np.r_[np.ones(len(y)), 0, 0],
+        n_bootstraps=0,
+    )
+    assert with_others.logit == expected.logit

@@ -70,7 +70,7 @@ def read_rows(
         is_uniform=sample_weight is None
         and all(entry.ndim == 0 for row in costs for entry in row),
     )
-    return rows, labels
+    return rows.at(np.flatnonzero(weight > 0)), labels
 
 
 def checked_scores(
