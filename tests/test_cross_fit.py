@@ -800,3 +800,10 @@ def test_logits_without_a_mean_are_refused(data):
 
     with pytest.raises(ValueError, match="gives infinite logits or NaN"):
         cross_fit(Infinite()).fit(*data)
+
+
+def test_splits_that_leave_out_one_class_alone_are_refused(data):
+    X, y = data
+    negatives = 300 + np.flatnonzero(y[300:] == 0)
+    with pytest.raises(ValueError, match="all of one class"):
+        cross_fit(Untouchable(), cv=[(np.arange(300), negatives)]).fit(X, y)

@@ -57,6 +57,12 @@ def splits_of(
                 "would say nothing of new rows."
             )
         _require_both_classes(number, train, y, weight, labels)
+    scored = np.unique(np.concatenate([left_out for _, left_out in splits]))
+    if len(np.unique(y[scored][weight[scored] > 0])) < 2:
+        raise ValueError(
+            "The rows that cv leaves out are all of one class, so that nothing can be "
+            "learned from their scores. Choose another splitter."
+        )
     return splits
 
 
