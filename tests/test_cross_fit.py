@@ -257,9 +257,7 @@ def test_the_default_is_a_net_for_tables_or_for_signals(people):
     model = CrossFitClassifier(cv=2, random_state=0).fit(X, y)
     assert type(model.estimators_[0].module_).__name__ == "DenseNet"
     signals = np.random.default_rng(0).normal(size=(40, 2, 20))
-    model = CrossFitClassifier(
-        BinaryNetClassifier(max_epochs=1), cv=2, random_state=0
-    ).fit(signals, np.arange(40) % 2)
+    model = CrossFitClassifier(cv=2, random_state=0).fit(signals, np.arange(40) % 2)
     assert type(model.estimators_[0].module_).__name__ == "ConvNet"
 
 
@@ -807,3 +805,33 @@ def test_splits_that_leave_out_one_class_alone_are_refused(data):
     negatives = 300 + np.flatnonzero(y[300:] == 0)
     with pytest.raises(ValueError, match="all of one class"):
         cross_fit(Untouchable(), cv=[(np.arange(300), negatives)]).fit(X, y)
+
+
+def test_what_cannot_end_well_is_refused_before_training(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"no predict_proba.*calibrate=True"):
+        cross_fit(Untouchable(), calibrate=False).fit(X, y)
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        cross_fit(Untouchable(), cutoff={"min_recall": 0.5, "guarantee": 0.9}).fit(
+            X, y, sample_weight=np.ones(600)
+        )
+
+
+def test_routed_weights_reach_the_net_of_a_pipeline_and_the_rows_that_stop_it(data):
+    X, y = data
+    weight = np.where(y == 1, 3.0, 1.0)
+    named = cross_fit(make_pipeline(StandardScaler(), quick()), cv=2)
+    named.fit(X, y, sample_weight=weight)
+    with config_context(enable_metadata_routing=True):
+        pipe = make_pipeline(
+            StandardScaler().set_fit_request(sample_weight=False),
+            quick().set_fit_request(sample_weight=True),
+        )
+        routed = cross_fit(pipe, cv=2).set_fit_request(sample_weight=True)
+        routed.fit(X, y, sample_weight=weight)
+    assert_array_equal(routed.out_of_fold_, named.out_of_fold_)
+    losses = [
+        model.estimators_[0][-1].history[:, "averaged_valid_loss"]
+        for model in (named, routed)
+    ]
+    assert losses[0] == losses[1]

@@ -269,3 +269,14 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there():
         n_bootstraps=0,
     )
     assert with_others.logit == expected.logit
+
+
+@pytest.mark.parametrize("method", ["smooth", "exact"])
+def test_the_interval_of_a_value_holds_it_where_scores_are_exactly_1(method):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [900, 100])
+    p = rng.integers(0, 9, 1000) / 10
+    p[y == 1] = np.where(rng.random(100) < 0.8, 1.0, 0.7)
+    choice = select_threshold(y, p, "precision", method=method, random_state=0)
+    low, high = choice.value_interval
+    assert low <= choice.apparent_value <= high

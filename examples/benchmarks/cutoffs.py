@@ -58,6 +58,13 @@ OBJECTIVES = {"f1": {"metric": "f1"}, "cost": {"cost_matrix": [[0, 1], [10, 0]]}
 CUTOFFS = np.linspace(-12, 12, 8001)
 
 
+def draw(positives, negatives, n_positives, n_negatives, rng):
+    """Draw scores, those of the positives first."""
+    return np.concatenate(
+        [positives.draw(n_positives, rng), negatives.draw(n_negatives, rng)]
+    )
+
+
 def value_of(objective, positives, negatives, n_positives, n_negatives):
     """Compute the objective in the population at each of ``CUTOFFS``."""
     tp = n_positives * positives.at_least(CUTOFFS)
@@ -74,8 +81,7 @@ def measure(objective, positives, negatives, n_positives, n_negatives, n, rng):
     y = np.repeat([1, 0], [n_positives, n_negatives])
     rows = []
     for _ in range(n):
-        drawn = positives.draw(n_positives, rng), negatives.draw(n_negatives, rng)
-        scores = np.concatenate(drawn)
+        scores = draw(positives, negatives, n_positives, n_negatives, rng)
         settings = {**OBJECTIVES[objective], "scale": "logit", "random_state": 0}
         exact = select_threshold(y, scores, method="exact", n_bootstraps=0, **settings)
         smooth = select_threshold(y, scores, **settings)

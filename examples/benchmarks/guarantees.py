@@ -13,7 +13,7 @@ import warnings
 from importlib.util import find_spec
 
 import numpy as np
-from cutoffs import CLASSES, CUTOFFS
+from cutoffs import CLASSES, CUTOFFS, draw
 from scipy.special import expit, logit
 
 from skbin import select_threshold
@@ -100,12 +100,7 @@ def measure(name, classes, n_rows, n_samples, rng):
     for _ in range(n_samples):
         n_positives = rng.binomial(n_rows, 1 / (1 + ratio))
         y = np.repeat([1, 0], [n_positives, n_rows - n_positives])
-        scores = np.concatenate(
-            [
-                positives.draw(n_positives, rng),
-                negatives.draw(n_rows - n_positives, rng),
-            ]
-        )
+        scores = draw(positives, negatives, n_positives, n_rows - n_positives, rng)
         for rule, choose in rules.items():
             try:
                 chosen[rule].append(choose(y, scores, metric, limits))

@@ -1,5 +1,6 @@
 """What `CrossFitClassifier.fit` was given, checked before training."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from skbin.data.labels import (
     warn_if_positive_is_frequent,
 )
 from skbin.machine.callers import stacklevel_of_user
-from skbin.nesting import chosen_positive_label
+from skbin.nesting import chosen_positive_label, innermost
 
 
 def rows_of_fit(
@@ -77,3 +78,19 @@ def labels_of_fit(
             stacklevel=stacklevel_of_user() + 1,
         )
     return labels
+
+
+def require_probabilities(estimator: Any, calibrate: bool) -> None:
+    """Refuse what calibration would undo, and what is none without calibration."""
+    prior = getattr(innermost(estimator), "prior", None)
+    if calibrate and isinstance(prior, Real):
+        raise ValueError(
+            f"estimator has prior={prior}, but calibration learns the share of "
+            "positives of the training rows, and would undo it. Pass calibrate=False, "
+            "or prior=None."
+        )
+    if not calibrate and not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has no predict_proba, and its margins become "
+            "probabilities by calibration alone. Pass calibrate=True."
+        )

@@ -31,7 +31,7 @@ from sklearn.utils.validation import (
 )
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.cross_fit.admission import labels_of_fit, rows_of_fit
+from skbin.cross_fit.admission import labels_of_fit, require_probabilities, rows_of_fit
 from skbin.cross_fit.calibration import LogitMap, fitted_map
 from skbin.cross_fit.members import (
     default_member,
@@ -45,10 +45,10 @@ from skbin.cross_fit.splits import splits_of
 from skbin.data.labels import (
     BinaryLabels,
 )
-from skbin.nesting import innermost, layers
+from skbin.machine.randomness import draw_seed
+from skbin.nesting import layers
 
-_LARGEST_SEED = np.iinfo(np.int32).max
-_FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
+FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
 
 
 class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -227,7 +227,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         X, y, weight = rows_of_fit(X, y, sample_weight)
         labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
-        self._refuse_prior()
+        require_probabilities(self._given_estimator(), self.calibrate)
         if weight is not None:  # rows of weight zero may have a label of their own
             y = np.where(weight > 0, y, labels.negative)
         rule = self._rule()
@@ -258,11 +258,11 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 logits[is_scored], is_positive[is_scored], counted[is_scored]
             )
         scores = expit(calibration(logits))
-        seed = rng.randint(_LARGEST_SEED)
+        seed: Any = draw_seed(rng)
         choice = rule.choose(y, scores, weight, labels.positive, seed)
         # Nothing is set before all has succeeded.
         self.__dict__.pop("report_", None)
-        for name in _FROM_MEMBERS:
+        for name in FROM_MEMBERS:
             self.__dict__.pop(name, None)
             if hasattr(members[0], name):
                 setattr(self, name, getattr(members[0], name))
@@ -273,15 +273,6 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._is_calibrated = self.calibrate
         self._is_positive, self._weight, self._seed = is_positive, weight, seed
         return self
-
-    def _refuse_prior(self) -> None:
-        prior = getattr(innermost(self._given_estimator()), "prior", None)
-        if self.calibrate and isinstance(prior, Real):
-            raise ValueError(
-                f"estimator has prior={prior}, but calibration learns the share of "
-                "positives of the training rows, and would undo it. Pass "
-                "calibrate=False, or prior=None."
-            )
 
     def _rule(self) -> CutoffRule:
         known = (
@@ -300,11 +291,11 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         splitter = Bunch(split={} if groups is None else {"groups": groups})
         return Bunch(splitter=splitter, estimator=Bunch(fit=params))
 
-    def _seeds(self, template: Any, rng: np.random.RandomState) -> dict[str, int]:
+    def _seeds(self, template: Any, rng: np.random.RandomState) -> dict[str, Any]:
         if self.random_state is None:
             return {}
         return {
-            name: rng.randint(_LARGEST_SEED)
+            name: draw_seed(rng)
             for name in sorted(template.get_params())
             if name == "random_state" or name.endswith("__random_state")
         }
@@ -323,6 +314,13 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         logit : ndarray of shape (n_samples,)
             Mean of the members' logits, calibrated.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As the members raise it, such as for other columns than in `fit`.
         """
         z = self._positive_logit(X)
         return z if self._positive_index == 1 else -z
@@ -339,6 +337,13 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         probability : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As the members raise it, such as for other columns than in `fit`.
         """
         z = self.decision_function(X)
         return np.column_stack([expit(-z), expit(z)])
@@ -355,6 +360,13 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         log_probability : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As the members raise it, such as for other columns than in `fit`.
         """
         z = self.decision_function(X)
         return np.column_stack([log_expit(-z), log_expit(z)])
@@ -371,6 +383,13 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples,)
             The positive class where its probability is at least ``threshold_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As the members raise it, such as for other columns than in `fit`.
         """
         is_positive = expit(self._positive_logit(X)) >= self.threshold_
         return BinaryLabels(self.classes_, self._positive_index).decode(is_positive)
@@ -397,6 +416,11 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             by which another cutoff is chosen:
             ``select_threshold(**model.out_of_fold_rows(), metric="recall",
             min_precision=0.9)``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
         """
         check_is_fitted(self)
         is_scored = ~np.isnan(self.out_of_fold_)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -52,7 +53,7 @@ def fit_members(
     X: Any,
     y: NDArray[Any],
     splits: list[Split],
-    seeds: list[dict[str, int]],
+    seeds: list[dict[str, Any]],
     params: dict[str, Any],
     positive: Any,
     *,
@@ -87,7 +88,7 @@ def _member_and_its_logits(
     X: Any,
     y: NDArray[Any],
     split: Split,
-    seeds: dict[str, int],
+    seeds: dict[str, Any],
     params: dict[str, Any],
     positive: Any,
     calibrated: bool,
@@ -111,7 +112,7 @@ def _fit_member(
     """Fit on some rows; a net of ours stops by those that are left out."""
     X_train, y_train = rows_at(X, train), y[train]
     params_train = _check_method_params(y, params, indices=train)
-    net = member.steps[-1][1] if isinstance(member, Pipeline) else member
+    net = _last_step(member)
     if isinstance(net, BinaryNetClassifier):
         net.set_params(pos_label=positive)
     if not (isinstance(net, BinaryNetClassifier) and _may_be_stopped(net)):
@@ -120,22 +121,25 @@ def _fit_member(
     params_left = _check_method_params(y, params, indices=left_out)
     if net is member:
         weight = params_left.get("sample_weight")
-        _fit_and_stop(
-            net, HeldOut(X_left, y_left, weight), X_train, y_train, params_train
-        )
+        held_out = HeldOut(X_left, y_left, weight)
+        _fit_and_stop(net, held_out, X_train, y_train, params_train)
         return member
     name = member.steps[-1][0]
-    caught = _Caught()
+    caught = _Caught.in_place_of(net)
     member.steps[-1] = (name, caught)
     member.fit(X_train, y_train, **params_train)
-    held_out = HeldOut(
-        input_of_innermost(member, X_left),
-        y_left,
-        params_left.get(f"{name}__sample_weight"),
-    )
+    weight = None
+    if "sample_weight" in caught.params:  # by its name in the pipeline, or as routed
+        names = (f"{name}__sample_weight", "sample_weight")
+        weight = next(params_left[key] for key in names if key in params_left)
+    held_out = HeldOut(input_of_innermost(member, X_left), y_left, weight)
     _fit_and_stop(net, held_out, caught.X, caught.y, caught.params)
     member.steps[-1] = (name, net)
     return member
+
+
+def _last_step(member: Any) -> Any:
+    return member.steps[-1][1] if isinstance(member, Pipeline) else member
 
 
 def _may_be_stopped(net: BinaryNetClassifier) -> bool:
@@ -157,8 +161,19 @@ def _fit_and_stop(
 class _Caught(ClassifierMixin, BaseEstimator):
     """The last step of a Pipeline that keeps what reaches it."""
 
-    def fit(self, X: Any, y: Any, **params: Any) -> "_Caught":
+    @classmethod
+    def in_place_of(cls, net: BinaryNetClassifier) -> "_Caught":
+        """Ask for the weights that a net asks for, where metadata are routed."""
+        caught = cls()
+        if get_config()["enable_metadata_routing"]:
+            asked = net._get_metadata_request().fit.requests.get("sample_weight")
+            caught.set_fit_request(sample_weight=asked)
+        return caught
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
         self.X, self.y, self.params = X, y, params
+        if sample_weight is not None:
+            self.params = {**params, "sample_weight": sample_weight}
         self.classes_ = np.unique(y)
         return self
 
@@ -168,8 +183,8 @@ def positive_logits(
 ) -> NDArray[np.float64]:
     """Give the logit of the positive class, or a margin if that will be calibrated."""
     is_second = member.classes_[1] == positive
-    net = member.steps[-1][1] if isinstance(member, Pipeline) else member
-    has_logits = calibrated or isinstance(net, BinaryNetClassifier)
+    is_ours = isinstance(_last_step(member), BinaryNetClassifier)
+    has_logits = calibrated or is_ours
     if has_logits and hasattr(member, "decision_function"):
         logits = np.asarray(member.decision_function(X), dtype=np.float64)
         return logits if is_second else -logits

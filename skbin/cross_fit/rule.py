@@ -55,6 +55,11 @@ class CutoffRule:
         cost_matrix = self.arguments.get("cost_matrix")
         metric = self.arguments.get("metric", "f1")
         Objective(metric, by_cost=cost_matrix is not None)
+        if weight is not None and self.arguments.get("guarantee") is not None:
+            raise ValueError(
+                "A guarantee in cutoff counts rows that were drawn alike, and takes no "
+                "sample_weight. Leave out one of them."
+            )
         scores = np.full(len(y), 0.5)
         read_rows(
             y, scores, weight, pos_label, "probability", cost_matrix, stacklevel=1

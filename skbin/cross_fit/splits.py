@@ -11,8 +11,8 @@ from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
 from skbin.data.dicts import is_dict
 from skbin.data.labels import BinaryLabels
 from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.randomness import draw_seed
 
-_LARGEST_SEED = np.iinfo(np.int32).max
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
@@ -32,7 +32,7 @@ def splits_of(
         splitter = RepeatedStratifiedKFold(
             n_splits=_n_folds(int(cv), y, weight, labels),
             n_repeats=n_repeats,
-            random_state=rng.randint(_LARGEST_SEED),
+            random_state=draw_seed(rng),
         )
     elif n_repeats > 1:
         raise ValueError(

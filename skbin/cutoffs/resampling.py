@@ -46,6 +46,8 @@ def smoothed_replicates(
     population = found.smoothed(_SHARE_OF_BANDWIDTH)
     true_values = objective.sign * values_of(objective, population)
     place = min(int(np.searchsorted(found.logits, cutoff)), len(found.logits) - 1)
+    if np.isposinf(cutoff):  # scores of 1 were brought near, and are alarms still
+        place = int(found.position.max())
     chosen, values, optimism = [], [], []
     for sample in _samples(rows, found, population, n, rng):
         seen = values_of(objective, sample)

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.calibration import LogitMap
-from skbin.cross_fit.estimator import CrossFitClassifier
+from skbin.cross_fit.estimator import FROM_MEMBERS, CrossFitClassifier
 from skbin.cutoffs.choice import ThresholdChoice
 from skbin.export.description import FORMAT, describe
 from skbin.export.table import require
@@ -135,7 +135,7 @@ def _set_fitted(
     model.calibration_ = LogitMap(slope, intercept)
     model._is_calibrated = bool(described["is_calibrated"])
     model.choice_ = _choice_from(described["choice"])
-    for name in ("n_features_in_", "feature_names_in_"):
+    for name in FROM_MEMBERS:
         if hasattr(members[0], name):
             setattr(model, name, getattr(members[0], name))
 
