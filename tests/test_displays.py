@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.special import logit
+from scipy.special import expit
+from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
@@ -56,10 +57,10 @@ def value_at(line, x):
 def test_curves_show_the_metric_of_each_cutoff(scores, cutoff, scale):
     y, score = scores
     display = ThresholdDisplay.from_predictions(y, score, scale=scale)
-    x = logit(cutoff) if scale == "logit" else cutoff
     functions = [metrics.precision_score, metrics.recall_score, metrics.f1_score]
     for line, function in zip(display.lines_, functions, strict=True):
-        assert value_at(line, x) == pytest.approx(function(y, score >= cutoff))
+        assert value_at(line, cutoff) == pytest.approx(function(y, score >= cutoff))
+    assert display.ax_.get_xscale() == ("logit" if scale == "logit" else "linear")
 
 
 def test_cost_is_drawn_in_place_of_metrics(scores):
@@ -306,7 +307,7 @@ def test_an_estimator_is_drawn_with_all_that_predictions_are_drawn_with(scores):
         "metrics": ["accuracy"],
         "choice": 0.4,
         "sample_weight": np.arange(len(y)) + 1,
-        "scale": "logit",
+        "scale": "probability",
         "alpha": 0.25,
     }
     _, (left, right) = plt.subplots(2)
@@ -318,7 +319,7 @@ def test_an_estimator_is_drawn_with_all_that_predictions_are_drawn_with(scores):
     assert line.get_xydata().tolist() == expected_line.get_xydata().tolist()
     assert (line.get_alpha(), line.get_label()) == (0.25, "accuracy")
     assert drawn.choice_line_.get_xdata() == expected.choice_line_.get_xdata()
-    assert left.get_xlabel() == "cutoff (logit)"
+    assert left.get_xscale() == "linear"
     cost = {"cost_matrix": [[0, 1], [9, 0]]}
     display = ThresholdDisplay.from_estimator(regression, X, y, **cost)
     assert display.lines_[0].get_label() == "expected cost"
@@ -386,11 +387,157 @@ def test_a_search_over_something_else_is_refused(scores):
 def test_a_display_can_be_drawn_again_elsewhere(scores):
     display = ThresholdDisplay.from_predictions(*scores)
     _, ax = plt.subplots()
-    assert display.plot(ax=ax, scale="logit", alpha=0.5) is display
+    assert display.plot(ax=ax, scale="probability", alpha=0.5) is display
     assert display.ax_ is ax
     assert display.figure_ is ax.figure
     assert display.lines_[0].get_alpha() == 0.5
-    assert ax.get_xlabel() == "cutoff (logit)"
+    assert ax.get_xscale() == "linear"
+
+
+def labels_on(axis):
+    axis.figure.canvas.draw()
+    return [text for text in (t.get_text() for t in axis.get_majorticklabels()) if text]
+
+
+def test_log_odds_are_labelled_with_probabilities(scores):
+    display = ThresholdDisplay.from_predictions(*scores)
+    assert {"0.01", "0.1", "0.5", "0.9"} <= set(labels_on(display.ax_.xaxis))
+
+
+@pytest.mark.parametrize(
+    "score", [[0.0, 0.5, 1.0], [0.5, 0.5, 0.5], [0.0, 1e-300, 1e-9], [0.0, 1.0, 0.3]]
+)
+@pytest.mark.parametrize("scale", ["logit", "probability"])
+def test_scores_without_room_between_them_are_drawn(score, scale):
+    y = [0, 0, 1]
+    display = ThresholdDisplay.from_predictions(y, score, scale=scale)
+    display.figure_.canvas.draw()
+    low, high = display.ax_.get_xlim()
+    assert low < high
+    display.plot_reliability(scale=scale).figure.canvas.draw()
+
+
+def test_bands_hold_what_other_samples_give():
+    def draw(rng):
+        y = np.repeat([0, 1], [400, 40])
+        return y, expit(rng.normal(2 * y - 3, 1.0))
+
+    rng = np.random.default_rng(0)
+    cutoffs = np.linspace(0.03, 0.3, 10)
+    held = []
+    for repetition in range(40):
+        display = ThresholdDisplay.from_predictions(
+            *draw(rng), random_state=repetition, ax=plt.figure().add_subplot()
+        )
+        plt.close()
+        other = ThresholdDisplay.from_predictions(*draw(rng), n_bootstraps=0)
+        plt.close()
+        place = np.searchsorted(display.thresholds, cutoffs)
+        place_of_other = np.searchsorted(other.thresholds, cutoffs)
+        for name, (low, high) in display.bands.items():
+            value = other.values[name][place_of_other]
+            held.append((low[place] <= value) & (value <= high[place]))
+    # Two samples differ by twice the variance of one: a 95 % interval of one holds
+    # another in 2 * Phi(1.96 / sqrt(2)) - 1 = 83 % of cases.
+    assert 0.75 < np.mean(held) < 0.95
+
+
+def test_bands_lie_about_their_curves(scores):
+    display = ThresholdDisplay.from_predictions(*scores, random_state=0)
+    assert set(display.bands) == {"precision", "recall", "f1"}
+    for name, (low, high) in display.bands.items():
+        there = np.isfinite(low)
+        assert there.mean() > 0.9
+        values = display.values[name][there]
+        assert np.mean((low[there] <= values) & (values <= high[there])) > 0.95
+    assert len(display.ax_.collections) == 3
+
+
+def test_a_band_of_precision_ends_where_there_may_be_no_alarm(scores):
+    display = ThresholdDisplay.from_predictions(*scores, random_state=0)
+    low, _ = display.bands["precision"]
+    assert np.isnan(low[-1])
+    assert low[np.isfinite(low)].min() > 0.2
+    assert np.isfinite(display.bands["recall"]).all()
+
+
+def test_wider_bands_are_surer(scores):
+    narrow, wide = (
+        ThresholdDisplay.from_predictions(
+            *scores, confidence_level=level, random_state=0
+        ).bands["f1"]
+        for level in (0.5, 0.99)
+    )
+    assert np.all(wide[1] - wide[0] >= narrow[1] - narrow[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_bootstraps": 0}, {"metrics": ["matthews_corrcoef", lambda y, p: 0.5]}],
+    ids=["none wanted", "of a slow metric"],
+)
+def test_where_no_band_can_be_had_there_is_none(scores, options):
+    y, score = scores
+    display = ThresholdDisplay.from_predictions(y[:60], score[:60], **options)
+    assert "<lambda>" not in display.bands
+    assert len(display.ax_.collections) == len(display.bands)
+
+
+def test_nine_positives_give_no_band():
+    y = np.repeat([0, 1], [50, 9])
+    score = np.linspace(0.1, 0.9, 59)
+    assert ThresholdDisplay.from_predictions(y, score).bands == {}
+
+
+def test_reliability_compares_probabilities_with_shares():
+    rng = np.random.default_rng(0)
+    probability = expit(rng.normal(-4, 1.5, 30_000))
+    y = (rng.random(30_000) < probability).astype(int)
+    found = ThresholdDisplay.from_predictions(y, probability).reliability
+    assert len(found.probability) == 10
+    right = (found.low <= found.probability) & (found.probability <= found.high)
+    assert right.mean() >= 0.8
+    wrong = ThresholdDisplay.from_predictions(y, probability**0.5).reliability
+    assert np.all(wrong.high < wrong.probability)
+
+
+def test_groups_of_the_reliability_are_counted_with_weights(scores):
+    y, score = scores
+    weight = np.arange(len(y)) % 3
+    weighted = ThresholdDisplay.from_predictions(y, score, sample_weight=weight)
+    repeated = ThresholdDisplay.from_predictions(
+        np.repeat(y, weight), np.repeat(score, weight)
+    )
+    assert_allclose(weighted.reliability[:2], repeated.reliability[:2])
+
+
+def test_few_positives_are_one_group():
+    y = np.repeat([0, 1], [96, 4])
+    found = ThresholdDisplay.from_predictions(y, np.linspace(0, 0.2, 100)).reliability
+    assert found.share.tolist() == [0.04]
+    assert found.probability == pytest.approx([0.1])
+    low, high = binomtest(4, 100).proportion_ci(0.95, method="exact")
+    assert (found.low[0], found.high[0]) == pytest.approx((low, high))
+
+
+def test_reliability_is_drawn_as_points_with_bars(scores):
+    display = ThresholdDisplay.from_predictions(*scores)
+    ax = display.plot_reliability()
+    assert ax is not display.ax_
+    points = ax.lines[-1]
+    assert points.get_xdata().tolist() == display.reliability.probability.tolist()
+    assert points.get_ydata().tolist() == display.reliability.share.tolist()
+    assert len(ax.collections[0].get_segments()) == len(points.get_xdata())
+
+
+def test_a_search_has_neither_reliability_nor_page(scores, tmp_path):
+    search = GridSearchCV(a_net(), {"threshold": [0.3, 0.5]}, cv=2, scoring="f1")
+    search.fit(scores[1].reshape(-1, 1), scores[0])
+    display = ThresholdDisplay.from_search(search)
+    with pytest.raises(ValueError, match="no reliability"):
+        display.plot_reliability()
+    with pytest.raises(ValueError, match="no outcomes"):
+        display.to_html(tmp_path / "page.html")
 
 
 def test_legend_covers_no_curve(scores):

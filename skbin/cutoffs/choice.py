@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, t
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
@@ -16,7 +15,11 @@ from skbin.cutoffs.curve import Curve, Objective, float_type
 from skbin.cutoffs.guarantees import guaranteed, why_none
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
-from skbin.cutoffs.resampling import replicates_of_rows, smoothed_replicates
+from skbin.cutoffs.resampling import (
+    replicates_of_rows,
+    smoothed_replicates,
+    tail_of,
+)
 from skbin.cutoffs.scales import on_both_scales, same_decisions_on_both_scales
 from skbin.cutoffs.scored_rows import ScoredRows, read_rows
 from skbin.cutoffs.smoothing import (
@@ -337,7 +340,7 @@ def select_threshold(
         # With a guarantee the value is that at an edge, and not a maximum.
         optimism = replicates.optimism if guarantee is None else 0.0
         if _has_enough_rows(rows, labels, stacklevel=user):
-            tail = _tail(rows, confidence_level)
+            tail = tail_of(rows, confidence_level)
             # A metric may be undefined on a replicate.
             intervals = np.nanquantile(
                 replicates[:2], [tail, 1 - tail], axis=1, method="nearest"
@@ -403,18 +406,6 @@ def _theory_threshold(cost_matrix: Any) -> float | None:
     by_alarm = false_positive - true_negative
     by_both = by_alarm + false_negative - true_positive
     return float(np.clip(by_alarm / by_both, 0, 1)) if by_both > 0 else None
-
-
-def _tail(rows: ScoredRows, confidence_level: float) -> float:
-    """Give the share of replicates on each side of an interval.
-
-    Percentile intervals of few rows are too narrow, as a normal interval is without
-    Student's t. Expanded ones: Hesterberg, "What teachers should know about the
-    bootstrap", The American Statistician 69, 2015.
-    """
-    n = np.bincount(rows.y[rows.weight > 0]).min()
-    quantile = t.isf((1 - confidence_level) / 2, n - 1)
-    return float(norm.sf(np.sqrt(n / (n - 1)) * quantile))
 
 
 def _has_enough_rows(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
+from scipy.stats import norm, t
 
 from skbin.cutoffs.curve import Objective
 from skbin.cutoffs.metrics import safe_divide
@@ -49,7 +50,7 @@ def smoothed_replicates(
     if np.isposinf(cutoff):  # scores of 1 were brought near, and are alarms still
         place = int(found.position.max())
     chosen, values, optimism = [], [], []
-    for sample in _samples(rows, found, population, n, rng):
+    for sample in samples_of_smoothed_classes(rows, found, n, rng):
         seen = values_of(objective, sample)
         shortage = objective.shortage(sample.counts())
         narrow = wide = seen
@@ -63,20 +64,28 @@ def smoothed_replicates(
     return Replicates(np.array(chosen), np.array(values), float(np.nanmean(optimism)))
 
 
-def _samples(
-    rows: ScoredRows,
-    found: ScoreDistributions,
-    population: ScoreDistributions,
-    n: int,
-    rng: np.random.RandomState,
+def tail_of(rows: ScoredRows, confidence_level: float) -> float:
+    """Give the share of replicates on each side of an interval.
+
+    Percentile intervals of few rows are too narrow, as a normal interval is without
+    Student's t. Expanded ones: Hesterberg, "What teachers should know about the
+    bootstrap", The American Statistician 69, 2015.
+    """
+    n = np.bincount(rows.y[rows.weight > 0]).min()
+    quantile = t.isf((1 - confidence_level) / 2, n - 1)
+    return float(norm.sf(np.sqrt(n / (n - 1)) * quantile))
+
+
+def samples_of_smoothed_classes(
+    rows: ScoredRows, found: ScoreDistributions, n: int, rng: np.random.RandomState
 ) -> Iterator[ScoreDistributions]:
-    """Draw from the smoothed classes."""
+    """Draw samples as large as the given one, from classes smoothed by a kernel."""
     if not rows.is_uniform:
         yield from _samples_of_unlike_rows(rows, found, n, rng)
         return
     sizes = found.weight.sum(axis=1)
     change_of_a_row = safe_divide(found.change.sum(axis=1), sizes)[:, np.newaxis]
-    shares = np.maximum(population.weight, 0)
+    shares = np.maximum(found.smoothed(_SHARE_OF_BANDWIDTH).weight, 0)
     for _ in range(n):
         weight = np.stack(
             [

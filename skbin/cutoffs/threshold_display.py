@@ -1,5 +1,6 @@
 """Metrics or the expected cost against the cutoff: `ThresholdDisplay`."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,15 +10,20 @@ from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 
 from skbin.cutoffs.choice import ThresholdChoice
-from skbin.cutoffs.curve import Objective
-from skbin.cutoffs.look import curve_style, make_axes, put_legend_below
-from skbin.cutoffs.metrics import distinct_names
-from skbin.cutoffs.positives import warn_if_other_class_is_meant
-from skbin.cutoffs.scored_rows import read_rows
+from skbin.cutoffs.look import (
+    curve_style,
+    has_a_place,
+    make_axes,
+    put_legend_below,
+    show_probabilities,
+)
+from skbin.cutoffs.reliability import Reliability
+from skbin.cutoffs.scored_curves import COST, Outcomes, curves_of_scores
+from skbin.cutoffs.searched_curves import curves_of_search
+from skbin.cutoffs.threshold_page import write_page
 from skbin.data.labels import find_labels
 from skbin.nesting import chosen_positive_label, innermost, input_of_innermost
 
-_COST = "expected cost"  # no name of a function, which has no space
 _MOST_POINTS_DRAWN = 5_000
 
 
@@ -32,10 +38,18 @@ class ThresholdDisplay:
         Cutoffs as probabilities, ascending.
     values : dict of str to ndarray of shape (n_thresholds,)
         What each metric is where a score of `thresholds` or more is called positive.
-    spread : dict of str to ndarray of shape (n_thresholds,), default=None
-        Half the width of a band around `values`, such as the deviation of folds.
+    bands : dict of str to ndarray of shape (2, n_thresholds), default=None
+        The lower and the upper end of a band around `values`.
+    outcomes : tuple of four ndarray of shape (n_thresholds,), default=None
+        Weights of true negatives, false positives, false negatives and true positives,
+        for `to_html`.
+    reliability : tuple of four ndarray, default=None
+        Mean probability, share of positives, and the ends of its interval, of groups of
+        alike scores, for `plot_reliability`.
     choice : ThresholdChoice or float, default=None
         The chosen cutoff, with its interval if `select_threshold` has chosen it.
+    cost_matrix : array-like of shape (2, 2), default=None
+        The costs that are drawn, from which the page of `to_html` starts.
     estimator_name : str, default=None
         Title of the picture.
 
@@ -72,14 +86,20 @@ class ThresholdDisplay:
         *,
         thresholds: NDArray[np.float64],
         values: dict[str, NDArray[np.float64]],
-        spread: dict[str, NDArray[np.float64]] | None = None,
+        bands: dict[str, NDArray[np.float64]] | None = None,
+        outcomes: Outcomes | None = None,
+        reliability: Reliability | None = None,
         choice: ThresholdChoice | float | None = None,
+        cost_matrix: Any = None,
         estimator_name: str | None = None,
     ) -> None:
         self.thresholds = thresholds
         self.values = values
-        self.spread = spread
+        self.bands = bands
+        self.outcomes = outcomes
+        self.reliability = reliability
         self.choice = choice
+        self.cost_matrix = cost_matrix
         self.estimator_name = estimator_name
 
     @classmethod
@@ -94,7 +114,10 @@ class ThresholdDisplay:
         choice: ThresholdChoice | float | None = None,
         sample_weight: Any = None,
         pos_label: Any = None,
-        scale: str = "probability",
+        n_bootstraps: int = 200,
+        confidence_level: float = 0.95,
+        random_state: Any = None,
+        scale: str = "logit",
         name: str | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -108,7 +131,8 @@ class ThresholdDisplay:
         X, y : array-like, default=None
             Samples and their labels. None: the training rows of a `CrossFitClassifier`,
             by their scores out of fold, with its choice.
-        metrics, cost_matrix, choice, sample_weight, scale, ax, **kwargs
+        metrics, cost_matrix, choice, sample_weight, n_bootstraps, confidence_level, \
+random_state, scale, ax, **kwargs
             As for `from_predictions`.
         pos_label : object, default=None
             Label of the positive class. None: the `pos_label` of the estimator or of
@@ -130,31 +154,35 @@ class ThresholdDisplay:
         net = innermost(estimator)
         if X is None:
             rows = _out_of_fold(estimator, y, sample_weight, pos_label)
-            display = cls._from_scores(
-                **rows,
-                metrics=metrics,
-                cost_matrix=cost_matrix,
-                choice=_chosen(estimator) if choice is None else choice,
-                name=name or type(estimator).__name__,
-            )
-            return display.plot(ax=ax, scale=scale, **kwargs)
-        if pos_label is None:
-            pos_label = chosen_positive_label(estimator)
-        labels = find_labels(np.asarray(estimator.classes_), pos_label)
-        is_positive = labels.encode(y) == 1
-        if hasattr(net, "_warn_if_trained_on"):
-            net._warn_if_trained_on(
-                input_of_innermost(estimator, X), is_positive, stacklevel=3
-            )
-        display = cls._from_scores(
-            y,
-            estimator.predict_proba(X)[:, labels.positive_index],
+            choice = _chosen(estimator) if choice is None else choice
+            name = name or type(estimator).__name__
+        else:
+            if pos_label is None:
+                pos_label = chosen_positive_label(estimator)
+            labels = find_labels(np.asarray(estimator.classes_), pos_label)
+            is_positive = labels.encode(y) == 1
+            if hasattr(net, "_warn_if_trained_on"):
+                net._warn_if_trained_on(
+                    input_of_innermost(estimator, X), is_positive, stacklevel=3
+                )
+            rows = {
+                "y_true": y,
+                "y_score": estimator.predict_proba(X)[:, labels.positive_index],
+                "sample_weight": sample_weight,
+                "pos_label": pos_label,
+            }
+        curves = curves_of_scores(
+            **rows,
             metrics=metrics,
             cost_matrix=cost_matrix,
-            choice=choice,
-            sample_weight=sample_weight,
-            pos_label=pos_label,
-            name=name or type(net).__name__,
+            n_bootstraps=n_bootstraps,
+            confidence_level=confidence_level,
+            random_state=random_state,
+            stacklevel=3,
+        )
+        name = name or type(net).__name__
+        display = cls(
+            **curves, choice=choice, cost_matrix=cost_matrix, estimator_name=name
         )
         return display.plot(ax=ax, scale=scale, **kwargs)
 
@@ -169,7 +197,10 @@ class ThresholdDisplay:
         choice: ThresholdChoice | float | None = None,
         sample_weight: Any = None,
         pos_label: Any = None,
-        scale: str = "probability",
+        n_bootstraps: int = 200,
+        confidence_level: float = 0.95,
+        random_state: Any = None,
+        scale: str = "logit",
         name: str | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -192,8 +223,18 @@ class ThresholdDisplay:
             Weights.
         pos_label : object, default=None
             Label of the positive class. None: the second label in sorted order.
-        scale : {"probability", "logit"}, default="probability"
-            Scale of the horizontal axis.
+        n_bootstraps : int, default=200
+            Number of samples that are drawn from the smoothed classes for the bands, as
+            in `select_threshold`; 0 for no bands. There is none where a class has fewer
+            than ten samples, nor for metrics that do not follow from the four counts.
+        confidence_level : float in (0, 1), default=0.95
+            How often a band holds, at one cutoff, what the cutoff gives on another
+            sample of this size.
+        random_state : int, numpy.random.RandomState or None, default=None
+            Seeds the bootstrap.
+        scale : {"logit", "probability"}, default="logit"
+            How cutoffs are spaced: by their log-odds, which leaves room for the small
+            ones of a rare class, or evenly. The labels are probabilities.
         name : str, default=None
             Title.
         ax : matplotlib Axes, default=None
@@ -210,67 +251,29 @@ class ThresholdDisplay:
         UserWarning
             As `select_threshold` does.
         """
-        display = cls._from_scores(
+        curves = curves_of_scores(
             y_true,
             y_score,
             metrics=metrics,
             cost_matrix=cost_matrix,
-            choice=choice,
             sample_weight=sample_weight,
             pos_label=pos_label,
-            name=name,
+            n_bootstraps=n_bootstraps,
+            confidence_level=confidence_level,
+            random_state=random_state,
+            stacklevel=3,
+        )
+        display = cls(
+            **curves, choice=choice, cost_matrix=cost_matrix, estimator_name=name
         )
         return display.plot(ax=ax, scale=scale, **kwargs)
-
-    @classmethod
-    def _from_scores(
-        cls,
-        y_true: Any,
-        y_score: Any,
-        *,
-        metrics: Sequence[Any],
-        cost_matrix: Any,
-        choice: ThresholdChoice | float | None,
-        sample_weight: Any,
-        pos_label: Any,
-        name: str | None,
-    ) -> "ThresholdDisplay":
-        user = 4  # frames from a function called here to the user
-        rows, labels = read_rows(
-            y_true,
-            y_score,
-            sample_weight,
-            pos_label,
-            "probability",
-            cost_matrix,
-            stacklevel=user,
-        )
-        by_cost = cost_matrix is not None
-        names = [_COST] if by_cost else distinct_names(metrics)
-        if not names:
-            raise ValueError("metrics must name at least one metric, got none.")
-        values = {}
-        for key, metric in zip(names, [None] if by_cost else metrics, strict=True):
-            objective = Objective(metric, by_cost=by_cost)
-            curve = objective.curve(rows)
-            values[key] = objective.sign * curve.values[::-1]
-        warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
-        thresholds = curve.thresholds[::-1]
-        # Above all scores precision, of no alarms, would fall to 0.
-        shown = thresholds <= rows.score[rows.weight > 0].max()
-        return cls(
-            thresholds=thresholds[shown],
-            values={metric: value[shown] for metric, value in values.items()},
-            choice=choice,
-            estimator_name=name,
-        )
 
     @classmethod
     def from_search(
         cls,
         search: Any,
         *,
-        scale: str = "probability",
+        scale: str = "logit",
         name: str | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -283,14 +286,10 @@ class ThresholdDisplay:
         ----------
         search : GridSearchCV, RandomizedSearchCV or HalvingGridSearchCV
             Fitted, over a parameter whose name ends in ``threshold``.
-        scale : {"probability", "logit"}, default="probability"
-            Scale of the horizontal axis.
+        scale, ax, **kwargs
+            As for `from_predictions`.
         name : str, default=None
             Title; None: the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
 
         Returns
         -------
@@ -302,57 +301,19 @@ class ThresholdDisplay:
             If the search was not over a threshold.
         """
         check_is_fitted(search)
-        results = search.cv_results_
-        best = results["params"][search.best_index_]
-        parameters = [key for key in best if key.split("__")[-1] == "threshold"]
-        if len(parameters) != 1:
-            raise ValueError(
-                "The search must be over one threshold, got the parameters "
-                f"{sorted(best)}."
-            )
-        (parameter,) = parameters
-        rest = {key: value for key, value in best.items() if key != parameter}
-        rows = [
-            row
-            for row, params in enumerate(results["params"])
-            if {key: params[key] for key in rest} == rest
-        ]
-        thresholds = np.array([results["params"][row][parameter] for row in rows])
-        order = np.argsort(thresholds)
-        rows = np.array(rows)[order].tolist()
-        scores = {
-            key.removeprefix("mean_test_"): key
-            for key in results
-            if key.startswith("mean_test_")
-        }
-        label = search.scoring if isinstance(search.scoring, str) else "score"
-        named = {label if score == "score" else score: score for score in scores}
-        display = cls(
-            thresholds=thresholds[order].astype(float),
-            values={
-                new: results[f"mean_test_{old}"][rows] for new, old in named.items()
-            },
-            spread={
-                new: results[f"std_test_{old}"][rows] for new, old in named.items()
-            },
-            choice=float(best[parameter]),
-            estimator_name=name or type(innermost(search)).__name__,
-        )
+        name = name or type(innermost(search)).__name__
+        display = cls(**curves_of_search(search), estimator_name=name)
         return display.plot(ax=ax, scale=scale, **kwargs)
 
     def plot(
-        self, ax: Any = None, *, scale: str = "probability", **kwargs: Any
+        self, ax: Any = None, *, scale: str = "logit", **kwargs: Any
     ) -> "ThresholdDisplay":
         """Draw.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
-        scale : {"probability", "logit"}, default="probability"
-            Scale of the horizontal axis.
-        **kwargs : dict
-            Passed to matplotlib's ``plot``.
+        scale, ax, **kwargs
+            As for `from_predictions`.
 
         Returns
         -------
@@ -361,31 +322,36 @@ class ThresholdDisplay:
         if scale not in ("probability", "logit"):
             raise ValueError(f"scale must be 'probability' or 'logit', got {scale!r}.")
         self.ax_, self.figure_ = make_axes(ax)
-        positions = _positions(self.thresholds, scale)
-        drawn = np.flatnonzero(np.isfinite(positions))
-        drawn = drawn[:: len(drawn) // _MOST_POINTS_DRAWN + 1]
-        x = positions[drawn]
+        drawn = self._drawn(scale)
+        x = self.thresholds[drawn]
         self.lines_ = []
         # Folds know a metric at the searched cutoffs, data at each cutoff between.
-        style = {"drawstyle": "steps-pre"} if self.spread is None else {"marker": "."}
+        is_searched = self.outcomes is None and self.bands is not None
+        style = {"marker": "."} if is_searched else {"drawstyle": "steps-pre"}
         for number, (name, values) in enumerate(self.values.items()):
             style_of_line = {**curve_style(number), **style, **kwargs}
             self.lines_ += self.ax_.plot(x, values[drawn], label=name, **style_of_line)
-            if self.spread is not None:
-                half = self.spread[name][drawn]
-                self.ax_.fill_between(
-                    x,
-                    values[drawn] - half,
-                    values[drawn] + half,
-                    color=self.lines_[-1].get_color(),
-                    alpha=0.15,
-                    linewidth=0,
-                )
-        self._mark_choice(scale)
-        self._describe(scale)
+            if self.bands and name in self.bands:
+                color = self.lines_[-1].get_color()
+                ends = self.bands[name][:, drawn]
+                self.ax_.fill_between(x, *ends, color=color, alpha=0.15, linewidth=0)
+        self._mark_choice()
+        by_cost = list(self.values) == [COST]
+        self.ax_.set(
+            xlabel="cutoff (probability)",
+            ylabel="expected cost for each sample" if by_cost else "value",
+            title=self.estimator_name or "",
+        )
+        show_probabilities(self.ax_.xaxis, scale, x)
+        put_legend_below(self.ax_)
         return self
 
-    def _mark_choice(self, scale: str) -> None:
+    def _drawn(self, scale: str) -> NDArray[np.intp]:
+        is_inside = has_a_place(self.thresholds) | (scale == "probability")
+        drawn = np.flatnonzero(is_inside)
+        return drawn[:: len(drawn) // _MOST_POINTS_DRAWN + 1]
+
+    def _mark_choice(self) -> None:
         self.choice_line_ = None
         if self.choice is None:
             return
@@ -397,33 +363,102 @@ class ThresholdDisplay:
             level = self.choice.confidence_level
         number = float(threshold)
         label = f"chosen cutoff {number:.3g} (logit {logit(number):.3g})"
-        (position,) = _positions(np.array([number]), scale)
-        self.choice_line_ = self.ax_.axvline(position, color="black", label=label)
+        self.choice_line_ = self.ax_.axvline(number, color="black", label=label)
         if interval is None or np.isnan(interval[0]):
             return
-        low, high = _positions(np.array(interval), scale)
-        self.ax_.axvspan(
-            low,
-            high,
-            color="0.85",
-            zorder=0,
-            label=f"{level:.0%} interval {interval[0]:.3g} to {interval[1]:.3g}",
+        low, high = interval
+        label = f"{level:.0%} interval {low:.3g} to {high:.3g}"
+        self.ax_.axvspan(low, high, color="0.85", zorder=0, label=label)
+
+    def plot_reliability(self, ax: Any = None, *, scale: str = "logit") -> Any:
+        """Draw whether probabilities mean what they say.
+
+        The rows are put into groups of alike scores; a point is the share of positives
+        of a group at its mean probability, with a Clopper-Pearson interval of the same
+        confidence level as the bands. Points on the diagonal are right.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None: a new figure.
+        scale : {"logit", "probability"}, default="logit"
+            As for `from_predictions`, here for both axes.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            After `from_search`, which knows no probabilities.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skbin import ThresholdDisplay
+        >>> _, (left, right) = plt.subplots(1, 2)
+        >>> display = ThresholdDisplay.from_predictions([0, 1], [0.2, 0.9], ax=left)
+        >>> display.plot_reliability(right).get_xlabel()
+        'mean probability'
+        >>> plt.close()
+        """
+        found = self._kept("reliability")
+        ax, _ = make_axes(ax)
+        ends = np.r_[found.probability, found.low, found.high]
+        show_probabilities(ax.xaxis, scale, ends)
+        show_probabilities(ax.yaxis, scale, ends)
+        bottom, top = ax.get_ylim()
+        ax.plot([bottom, top], [bottom, top], color="0.5", linestyle=":")
+        color = curve_style(0)["color"]
+        # A share of 0 or 1 has no log-odds, but its interval has one end that can be
+        # drawn.
+        ax.vlines(
+            found.probability,
+            np.maximum(found.low, bottom),
+            np.minimum(found.high, top),
+            color=color,
+        )
+        ax.plot(found.probability, found.share, "o", color=color)
+        ax.set(xlabel="mean probability", ylabel="share of positives")
+        return ax
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write a page on which the cutoff, the costs and the prior can be moved.
+
+        One file, which needs no network and runs in any browser. It shows precision,
+        recall and F1 against the cutoff, the four outcomes and the alarms of 1,000
+        samples, and the cost. A slider moves the cutoff; the costs and the share of
+        positives are fields. Another share of positives weighs the classes anew, and
+        takes for granted that each class scores as it did here.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file, ``"cutoffs.html"``. One that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            After `from_search`, which knows no outcomes.
+        """
+        write_page(
+            path,
+            self.thresholds,
+            self._kept("outcomes"),
+            self.choice,
+            self.cost_matrix,
+            self.estimator_name,
         )
 
-    def _describe(self, scale: str) -> None:
-        by_cost = list(self.values) == [_COST]
-        self.ax_.set(
-            xlabel=f"cutoff ({scale})",
-            ylabel="expected cost for each sample" if by_cost else "value",
-            title=self.estimator_name or "",
+    def _kept(self, name: str) -> Any:
+        kept = getattr(self, name)
+        if kept is not None:
+            return kept
+        raise ValueError(
+            f"This display holds no {name}, which from_estimator and from_predictions "
+            "find. A search keeps scores of decisions alone."
         )
-        if scale == "probability":
-            self.ax_.set_xlim(-0.02, 1.02)
-        put_legend_below(self.ax_)
-
-
-def _positions(thresholds: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    return logit(thresholds) if scale == "logit" else thresholds
 
 
 def _out_of_fold(

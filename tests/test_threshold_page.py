@@ -1,0 +1,177 @@
+"""The page of a display moves with its slider and fields, in a real browser."""
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from skbin import ThresholdDisplay, select_threshold
+
+BROWSER = next(
+    filter(None, map(shutil.which, ["chromium", "google-chrome", "chromium-browser"])),
+    None,
+)
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+
+
+@pytest.fixture(scope="module")
+def scores():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [900, 100])
+    return y, expit(rng.normal(2 * y - 3))
+
+
+@pytest.fixture(scope="module")
+def page(scores, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "cutoffs.html"
+    choice = select_threshold(*scores, n_bootstraps=0)
+    ThresholdDisplay.from_predictions(*scores, choice=choice).to_html(path)
+    return path, choice
+
+
+def shown(path, tmp_path, script=""):
+    """Run a script at the end of the page, and read all cells and fields."""
+    read = """
+      const all = {};
+      for (const e of document.querySelectorAll("[id]"))
+        all[e.id] = e.tagName === "INPUT" ? e.value : e.textContent;
+      all.curves = document.querySelectorAll(".curve").length;
+      document.body.innerHTML = "";
+      document.body.dataset.all = JSON.stringify(all);
+    """
+    move = """
+      const set = (id, value) => {
+        $(id).value = value;
+        $(id).dispatchEvent(new Event("input"));
+      };
+    """
+    copy = tmp_path / "copy.html"
+    page = path.read_text(encoding="utf-8")
+    script = f"<script>{move}{script}{read}</script></body>"
+    copy.write_text(page.replace("</body>", script), encoding="utf-8")
+    printed = subprocess.run(
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            copy.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    ).stdout
+    found = re.search('data-all="(.*?)"', printed).group(1)
+    return json.loads(html.unescape(found))
+
+
+def outcomes(scores, threshold):
+    y, score = scores
+    alarm = score >= threshold
+    return [int((alarm == a)[y == label].sum()) for label in (0, 1) for a in (0, 1)]
+
+
+def numbers(cells, *names):
+    return [float(cells[name]) for name in names]
+
+
+@in_a_browser
+def test_the_page_opens_at_the_chosen_cutoff(scores, page, tmp_path):
+    path, choice = page
+    cells = shown(path, tmp_path)
+    assert cells["curves"] == 3
+    expected = outcomes(scores, choice.threshold)
+    assert numbers(cells, "tn", "fp", "fn", "tp") == expected
+    assert float(cells["alarms"]) == expected[1] + expected[3]
+    assert numbers(cells, "f1") == pytest.approx([choice.apparent_value], abs=1e-3)
+    assert "100 positives and 900 negatives" in cells["about"]
+    assert float(cells["share"]) == 0.1
+
+
+@in_a_browser
+@pytest.mark.parametrize("threshold", [0.03, 0.2, 0.6])
+def test_slider_and_field_move_the_matrix(scores, page, tmp_path, threshold):
+    path, _ = page
+    expected = outcomes(scores, threshold)
+    by_slider = shown(path, tmp_path, f"set('slider', {logit(threshold)});")
+    by_field = shown(path, tmp_path, f"set('cutoff', {threshold});")
+    for cells in (by_slider, by_field):
+        assert numbers(cells, "tn", "fp", "fn", "tp") == expected
+        _, fp, fn, tp = expected
+        assert numbers(cells, "precision", "recall") == pytest.approx(
+            [tp / (tp + fp), tp / (tp + fn)], abs=1e-3
+        )
+
+
+@in_a_browser
+def test_costs_and_share_move_the_cost_and_the_alarms(scores, page, tmp_path):
+    path, choice = page
+    tn, fp, fn, tp = outcomes(scores, choice.threshold)
+    script = "set('miss', 50); set('alarm', 2); set('share', 0.01);"
+    cells = shown(path, tmp_path, script)
+    negatives, positives = 990 / 900, 10 / 100  # of 1,000 samples, for each one here
+    assert numbers(cells, "tn", "fp", "fn", "tp") == pytest.approx(
+        [tn * negatives, fp * negatives, fn * positives, tp * positives], abs=0.06
+    )
+    cost = 50 * fn * positives + 2 * fp * negatives
+    assert numbers(cells, "cost") == pytest.approx([cost], abs=0.1)
+    alarms = fp * negatives + tp * positives
+    assert numbers(cells, "alarms") == pytest.approx([alarms], abs=0.06)
+
+
+@in_a_browser
+def test_the_button_goes_to_the_cheapest_cutoff(scores, page, tmp_path):
+    path, _ = page
+    script = "set('miss', 20); $('cheapest').click();"
+    cells = shown(path, tmp_path, script)
+    best = select_threshold(
+        *scores, cost_matrix=[[0, 1], [20, 0]], method="exact", n_bootstraps=0
+    )
+    assert float(cells["cost"]) == pytest.approx(1000 * best.apparent_value)
+    assert float(cells["cutoff"]) == pytest.approx(best.threshold, rel=1e-5)
+
+
+@in_a_browser
+def test_a_name_is_text_and_not_a_script(scores, tmp_path):
+    name = "</script><script>document.title = 'gone'</script>"
+    path = tmp_path / "page.html"
+    ThresholdDisplay.from_predictions(*scores, name=name).to_html(path)
+    assert shown(path, tmp_path)["name"] == name
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    text = page[0].read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=|https?://|@import|url\(", text)
+
+
+def test_the_costs_drawn_are_those_that_the_page_starts_from(scores, tmp_path):
+    path = tmp_path / "page.html"
+    display = ThresholdDisplay.from_predictions(
+        *scores, cost_matrix=[[-1, 2], [30, -5]]
+    )
+    display.to_html(str(path))
+    text = path.read_text(encoding="utf-8")
+    assert '"miss": 35.0, "alarm": 3.0' in text
+
+
+def test_a_million_scores_make_a_small_page(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.random(10**6) < 0.1
+    score = rng.random(10**6)
+    display = ThresholdDisplay.from_predictions(
+        y, score, metrics=["f1"], choice=0.123, n_bootstraps=0
+    )
+    display.to_html(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(text) < 300_000
+    assert str(score[score >= 0.123].min()) in text
