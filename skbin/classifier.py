@@ -27,6 +27,7 @@ from skbin.training.iterators import refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.parameters import refuse_unknown_names
 from skbin.training.prediction import PredictingNet
+from skbin.training.resampled import warn_if_prior_is_resampled
 from skbin.training.run import Run
 from skbin.training.state import as_before_on_error, take_over, what_training_sets
 
@@ -418,6 +419,8 @@ length), dict of arrays, or torch Dataset
                 *samples.class_totals(),
                 stacklevel=stacklevel_of_user() + 1,
             )
+        if fresh:
+            warn_if_prior_is_resampled(self, samples)
         # With memory a fit moves torch's generator by one draw, trained or loaded.
         shared = self.memory is not None and fresh
         seed = draw_seed(self.random_state, else_from_torch=shared)

@@ -147,6 +147,17 @@ def test_repeats_divide_the_rows_anew(data):
     assert not np.isnan(model.out_of_fold_).any()
 
 
+def test_groups_that_leave_a_fold_without_positives_are_named():
+    rng = np.random.default_rng(0)
+    X, hospital = rng.normal(size=(300, 3)), np.repeat(["a", "b", "c"], 100)
+    y = (rng.random(300) < 0.2) & (hospital != "b")
+    with pytest.warns(UserWarning, match=r"groups \['b'\]\) leaves out no row of True"):
+        cross_fit(LogisticRegression(), cv=GroupKFold(3)).fit(X, y, groups=hospital)
+    alone = (rng.random(300) < 0.2) & (hospital == "b")
+    with pytest.raises(ValueError, match=r"groups \['b'\]\) trains on no row of True"):
+        cross_fit(LogisticRegression(), cv=GroupKFold(3)).fit(X, alone, groups=hospital)
+
+
 def test_groups_stay_on_one_side(data):
     X, y = data
     groups = np.arange(600) // 10

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from torch import nn
 
-from skbin import FocalLoss
+from skbin import BinaryNetClassifier, FocalLoss
 
 gammas = st.floats(0, 10)
 LOGITS = torch.linspace(-12, 12, 49, dtype=torch.float64)
@@ -247,3 +247,39 @@ def test_shapes_that_would_be_broadcast_are_refused():
 
 def test_the_parameters_are_shown():
     assert repr(FocalLoss(1.5)) == "FocalLoss(gamma=1.5, reduction='mean')"
+
+
+class OneLayer(torch.nn.Module):
+    def __init__(self, n_features):
+        super().__init__()
+        self.layer = torch.nn.Linear(n_features, 1)
+
+    def forward(self, X):
+        return self.layer(X).squeeze(1)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("pos_weight", [None, 4.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_net_finds_known_shares_of_positives(gamma, pos_weight, weighted):
+    shares, n = np.array([0.02, 0.1, 0.3, 0.8]), 100
+    kind = np.repeat(np.arange(4), n)
+    y = (np.tile(np.arange(n), 4) < n * shares[kind]).astype(int)
+    weight = None
+    if weighted:  # the same shares from other rows
+        y = np.tile(np.arange(n) % 2, 4)
+        weight = np.where(y == 1, shares[kind], 1 - shares[kind])
+    net = BinaryNetClassifier(
+        OneLayer,
+        criterion=FocalLoss,
+        criterion__gamma=gamma,
+        pos_weight=pos_weight,
+        prior="train" if pos_weight else None,
+        optimizer=torch.optim.Adam,
+        lr=0.1,
+        batch_size=-1,
+        max_epochs=300,
+        random_state=0,
+    ).fit(np.eye(4)[kind], y, sample_weight=weight)
+    found = net.predict_proba(np.eye(4))[:, 1]
+    assert found == pytest.approx(shares, abs=2e-3)

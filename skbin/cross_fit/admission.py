@@ -89,6 +89,14 @@ def require_probabilities(estimator: Any, calibrate: bool) -> None:
             "positives of the training rows, and would undo it. Pass calibrate=False, "
             "or prior=None."
         )
+    steps = getattr(estimator, "steps", [])
+    samplers = [name for name, step in steps if hasattr(step, "fit_resample")]
+    if not calibrate and prior == "train" and samplers:
+        raise ValueError(
+            f"estimator has prior='train' behind the sampler {samplers[0]!r}, whose "
+            "share of positives probabilities would refer to. Pass calibrate=True, or "
+            "a prior that is the share of positives in your data."
+        )
     if not calibrate and not hasattr(estimator, "predict_proba"):
         raise ValueError(
             f"{type(estimator).__name__} has no predict_proba, and its margins become "

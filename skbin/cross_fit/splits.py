@@ -1,5 +1,6 @@
 """Which rows each member is trained on, and which are left out: `splits_of`."""
 
+import reprlib
 import warnings
 from numbers import Integral
 from typing import Any
@@ -56,13 +57,19 @@ def splits_of(
                 f"Split {number} of cv leaves out rows that it trains on: their scores "
                 "would say nothing of new rows."
             )
-        _require_both_classes(number, train, y, weight, labels)
+        where = f"Split {number} of cv{_groups_of(params, left_out)}"
+        if missing := _classes_missing_in(train, y, weight, labels):
+            raise ValueError(
+                f"{where} trains on no row of {missing[0]!r}. Choose another splitter, "
+                "such as one that stratifies, or more rows to begin with."
+            )
     scored = np.unique(np.concatenate([left_out for _, left_out in splits]))
     if len(np.unique(y[scored][weight[scored] > 0])) < 2:
         raise ValueError(
             "The rows that cv leaves out are all of one class, so that nothing can be "
             "learned from their scores. Choose another splitter."
         )
+    _warn_of_one_class(splits, y, weight, labels, params)
     return splits
 
 
@@ -89,17 +96,45 @@ def _n_folds(wanted: int, y: NDArray[Any], weight: Any, labels: BinaryLabels) ->
     return n_rarer
 
 
-def _require_both_classes(
-    number: int,
-    train: NDArray[np.intp],
+def _classes_missing_in(
+    places: NDArray[np.intp],
     y: NDArray[Any],
     weight: NDArray[np.float64],
     labels: BinaryLabels,
+) -> list[Any]:
+    """List the classes of which no row counts."""
+    counted = y[places][weight[places] > 0]
+    both = (labels.negative, labels.positive)
+    return [label for label in both if not np.any(counted == label)]
+
+
+def _warn_of_one_class(
+    splits: list[Split],
+    y: NDArray[Any],
+    weight: NDArray[np.float64],
+    labels: BinaryLabels,
+    params: dict[str, Any],
 ) -> None:
-    counted = y[train][weight[train] > 0]
-    for label in (labels.negative, labels.positive):
-        if not np.any(counted == label):
-            raise ValueError(
-                f"Split {number} of cv trains on no row of {label!r}. Choose another "
-                "splitter, such as one that stratifies, or more rows to begin with."
-            )
+    """Warn of splits that leave out rows of one class."""
+    missing = [_classes_missing_in(left, y, weight, labels) for _, left in splits]
+    numbers = [number for number, classes in enumerate(missing) if classes]
+    if not numbers:
+        return
+    number = numbers[0]
+    others = f", as {len(numbers) - 1} others do" if len(numbers) > 1 else ""
+    warnings.warn(
+        f"Split {number} of cv{_groups_of(params, splits[number][1])} leaves out no "
+        f"row of {missing[number][0]!r}{others}: its member is stopped and judged by "
+        "rows of one class. Choose a splitter that stratifies, such as "
+        "StratifiedGroupKFold, or fewer folds.",
+        UserWarning,
+        stacklevel=stacklevel_of_user(),
+    )
+
+
+def _groups_of(params: dict[str, Any], left_out: NDArray[np.intp]) -> str:
+    """Name the groups that a split leaves out, where there are groups."""
+    if params.get("groups") is None:
+        return ""
+    groups = np.unique(np.asarray(params["groups"])[left_out]).tolist()
+    return f" (which leaves out the groups {reprlib.repr(groups)})"
