@@ -16,7 +16,7 @@ from skbin.networks.folding import fold_softmax_head
 from skbin.networks.signals import ConvNet
 from skbin.networks.table_filters import TableConvNet
 from skbin.networks.tables import DenseNet
-from skbin.networks.texts import TextConvNet
+from skbin.networks.texts import TextConvNet, TextNet
 from skbin.training.focal import FocalLoss
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "HistoryDisplay",
     "TableConvNet",
     "TextConvNet",
+    "TextNet",
     "ThresholdChoice",
     "ThresholdDisplay",
     "TokenEncoder",

@@ -5,18 +5,21 @@ from typing import Any
 
 import torch
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils._param_validation import (
-    validate_parameter_constraints,
-)
 from torch import nn
 
 from skbin.data.intake import admit
 from skbin.data.labels import warn_if_positive_is_frequent
-from skbin.default_network import network_for, networks_of, takes_missing_values
+from skbin.default_network import (
+    network_for,
+    networks_of,
+    refuse_parameters_of_others,
+    takes_missing_values,
+)
 from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
 from skbin.memory.cache import load_or_train
+from skbin.training.amount import given_epochs, suited_epochs
 from skbin.training.callbacks import FitTask
 from skbin.training.fitting import (
     describe,
@@ -44,7 +47,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     Parameters
     ----------
     module : "auto", torch.nn.Module class, callable or instance, default="auto"
-        The network. "auto" is `DenseNet` for two dimensions and `ConvNet` for signals.
+        The network. "auto" is `DenseNet` for tables, `ConvNet` for signals and
+        `TextNet` for texts.
         An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of ``(n, 2)``, two logits
         or log-softmax scores, it becomes ``out[:, 1] - out[:, 0]``. Parameters
         ``n_features``, ``n_channels``, ``length`` and ``vocab_size`` without a default
@@ -56,10 +60,10 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         copied.
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         The optimizer. Its parameters are ``optimizer__weight_decay`` and so on.
-    lr : float, default=0.001
-        Learning rate.
-    max_epochs : int, default=50
-        Passes over the data.
+    lr : float or "auto", default="auto"
+        Learning rate. "auto": 0.001, or what the module's ``training_for`` gives.
+    max_epochs : int or "auto", default="auto"
+        Passes over the data. "auto": 50, or what the module's ``training_for`` gives.
     batch_size : int, default=128
         Rows for each training step; -1 for all. Predictions are computed in batches
         of ``iterator_valid__batch_size``, by default as large as caches like them.
@@ -110,6 +114,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns of a table that hold categories: names, indices or a mask. Strings and
         columns of a categorical dtype are categories in any case.
+    text_features : "auto", None or list, default="auto"
+        Columns of a table that hold texts. "auto": columns of strings of four words or
+        more, of which at least half are different.
     early_stopping : bool, default=False
         Whether `fit` holds out 15 % of the rows, of each class alike, or those of
         `train_split`, stops when their loss no longer falls, and ends with the weights
@@ -212,8 +219,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         *,
         criterion: Any = nn.BCEWithLogitsLoss,
         optimizer: Any = torch.optim.Adam,
-        lr: float = 0.001,
-        max_epochs: int = 50,
+        lr: Any = "auto",
+        max_epochs: Any = "auto",
         batch_size: int = 128,
         iterator_train: Any = "auto",
         iterator_valid: Any = "auto",
@@ -232,6 +239,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         prior: Any = None,
         pos_label: Any = None,
         categorical_features: Any = "from_dtype",
+        text_features: Any = "auto",
         early_stopping: bool = False,
         memory: Any = None,
         random_state: Any = None,
@@ -268,6 +276,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         self.prior = prior
         self.pos_label = pos_label
         self.categorical_features = categorical_features
+        self.text_features = text_features
         self.early_stopping = early_stopping
         self.memory = memory
         self.random_state = random_state
@@ -352,7 +361,7 @@ length), dict of arrays, or torch Dataset
             the shape of the batch, or of a device without room for it.
         """
         fresh = not (self.warm_start and self.initialized_)
-        n_epochs = self._n_epochs(fit_params)
+        n_epochs = given_epochs(self, fit_params)
         context = self._init_callback_context(max_subtasks=n_epochs)
         task = FitTask(context, self, X, y, sample_weight)
         with as_before_on_error(self, continues=not fresh):
@@ -379,7 +388,7 @@ length), dict of arrays, or torch Dataset
         self : BinaryNetClassifier
         """
         fresh = not self.initialized_
-        n_epochs = self._n_epochs(fit_params)
+        n_epochs = given_epochs(self, fit_params)
         with as_before_on_error(self, continues=not fresh):
             self._train(
                 X,
@@ -394,17 +403,6 @@ length), dict of arrays, or torch Dataset
             )
         return self
 
-    def _n_epochs(self, fit_params: dict[str, Any]) -> int:
-        epochs = fit_params.pop("epochs", None)
-        if epochs is None:
-            return self.max_epochs
-        validate_parameter_constraints(
-            {"epochs": self._parameter_constraints["max_epochs"]},
-            {"epochs": epochs},
-            caller_name="fit",
-        )
-        return epochs
-
     def _train(
         self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
     ):
@@ -412,7 +410,15 @@ length), dict of arrays, or torch Dataset
         self._check_parameters()
         require_device(self.device)
         fitted = None if fresh else self._data
-        samples = admit(self, X, y, sample_weight, fitted=fitted, classes=classes)
+        samples = admit(
+            self,
+            X,
+            y,
+            sample_weight,
+            fitted=fitted,
+            classes=classes,
+            fits_again=method == "fit",
+        )
         if fitted is None and self.pos_label is None:
             warn_if_positive_is_frequent(
                 samples.labels,
@@ -427,6 +433,11 @@ length), dict of arrays, or torch Dataset
         split_seed = seed
         if seed is not None and not fresh:
             seed += len(self.history)
+        if n_epochs is None:
+            network = (
+                network_for(samples) if isinstance(self.module, str) else self.module
+            )
+            n_epochs = suited_epochs(network, samples.shape)
         run = Run(seed, n_epochs, is_fresh=fresh, split_seed=split_seed, task=task)
 
         def train(checkpoints: Any = None) -> tuple[dict[str, Any], bool]:
@@ -446,5 +457,7 @@ length), dict of arrays, or torch Dataset
 
     def _module_for_data(self) -> Any:
         if isinstance(self.module, str):
-            return network_for(self._data, self.get_params_for("module"))
+            network = network_for(self._data)
+            refuse_parameters_of_others(network, self.get_params_for("module"))
+            return network
         return self.module

@@ -7,25 +7,32 @@ from torch import nn
 
 from skbin.networks.signals import ConvNet
 from skbin.networks.tables import DenseNet
+from skbin.networks.texts import TextNet
 from skbin.training.parameters import refuse_unknown_names
 
 
 def networks_of(module: Any) -> tuple[Any, ...]:
     """Give what makes the network: one thing, or each that "auto" may become."""
     if isinstance(module, str):
-        return DenseNet, ConvNet
+        return DenseNet, ConvNet, TextNet
     return (type(module) if isinstance(module, nn.Module) else module,)
 
 
-def network_for(data: Any, parameters: Iterable[str]) -> type[nn.Module]:
-    """Choose the network by the shape of the samples; refuse parameters of another."""
+def network_for(data: Any) -> type[nn.Module]:
+    """Choose the network by what the samples are."""
     shape = None if data is None else data.shape
     if data is not None and (shape is None or len(shape) not in (2, 3)):
         raise ValueError(
             "module='auto' knows tables and signals, arrays of two and three axes, "
             f"got {'no array' if shape is None else shape}. Pass a module."
         )
-    network = ConvNet if shape is not None and len(shape) == 3 else DenseNet
+    if data is not None and data.table is not None and data.table.text is not None:
+        return TextNet
+    return ConvNet if shape is not None and len(shape) == 3 else DenseNet
+
+
+def refuse_parameters_of_others(network: Any, parameters: Iterable[str]) -> None:
+    """Refuse parameters that belong to another network than was chosen."""
     refuse_unknown_names(
         [f"module__{name}" for name in parameters],
         known=(),
@@ -33,7 +40,6 @@ def network_for(data: Any, parameters: Iterable[str]) -> type[nn.Module]:
         owner=f"module='auto', which is {network.__name__} for this X,",
         knows_all_parts=True,
     )
-    return network
 
 
 def takes_missing_values(module: Any) -> bool:

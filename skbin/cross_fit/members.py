@@ -18,6 +18,7 @@ from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.splits import Split
 from skbin.data.dicts import is_dict
 from skbin.data.splits import HeldOut
+from skbin.data.which_texts import holds_texts_alone
 from skbin.nesting import input_of_innermost
 
 # Fewer members and less dropout than in a single fit: five are trained, and each is
@@ -35,8 +36,10 @@ _LEAST_IF_CALIBRATED, _LEAST = 1e-3, 1e-9  # probabilities
 
 def default_member(X: Any) -> BinaryNetClassifier:
     """Make what is trained where the user names no estimator."""
+    if is_dict(X) or holds_texts_alone(X):
+        return BinaryNetClassifier()
     shape = X.shape if hasattr(X, "shape") else (len(X), *np.shape(X[0]))
-    if is_dict(X) or len(shape) > 2:
+    if len(shape) > 2:
         return BinaryNetClassifier()
     return BinaryNetClassifier(**_TABLE_PARAMETERS)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -26,6 +27,7 @@ from skbin.data.tables import (
     require_numbers,
     rows_of_lists,
 )
+from skbin.data.which_texts import refuse_named_texts
 
 
 def table_of(
@@ -37,12 +39,26 @@ def table_of(
     require_distinct_columns(X)
     named = estimator.categorical_features
     X = rows_of_lists(X, is_table=named is not None and not isinstance(named, str))
+    texts = getattr(estimator, "text_features", "auto")
     if not needs_table(X, named):
+        refuse_named_texts(X, texts)
         return X, None
     weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    return X, learn_table(X, weight, estimator.categorical_features)
+    return X, learn_table(X, weight, named, texts)
+
+
+def with_logits_of_texts(
+    table: Table, X: Any, rows: Any, target: Any, weight: Any, *, anew: bool
+) -> tuple[Table, NDArray[np.float32]]:
+    """Fill in what rows to train on need of their texts; `anew`: learn from them.
+
+    Give what predictions will see in the place of it as well.
+    """
+    X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
+    table = table.learn_texts(X, rows, target, weight, anew=anew)
+    return table, table.logits_of_texts(X).astype(np.float32)
 
 
 def in_order_of_fit(estimator: Any, X: Any, fitted: FittedData | None) -> Any:

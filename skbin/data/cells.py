@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-NUMBER, CATEGORY, EMPTY = "number", "category", "empty"
+NUMBER, CATEGORY, EMPTY, TEXT = "number", "category", "empty", "text"
 TIME, DURATION = "time", "duration"
 _MICROSECONDS_PER_DAY = 86_400e6
 _LARGEST = float(np.finfo(np.float32).max)
@@ -95,17 +95,18 @@ def values_of(column: Any) -> list[Any]:
     """Give the cells as Python objects, None where one is missing."""
     if isinstance(column, nw.Series):
         values = column.to_list()
-        is_missing = column.is_null().to_numpy()
+        is_null = column.is_null().to_numpy()
     else:
         values = column.tolist()
-        is_missing = np.zeros(len(values), dtype=bool)
+        is_null = np.zeros(len(values), dtype=bool)
     return [
-        None if missing or _is_missing(value) else value
-        for value, missing in zip(values, is_missing, strict=True)
+        None if null or is_missing(value) else value
+        for value, null in zip(values, is_null, strict=True)
     ]
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in _NAMES_OF_MISSING:
         return True
     # Neither NaN nor NaT equals itself.

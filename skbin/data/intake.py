@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 from skorch.dataset import Dataset as SkorchDataset
@@ -21,6 +20,7 @@ from skbin.data.arrays import (
     offset_of_rows,
     rows_of,
     table_of,
+    with_logits_of_texts,
 )
 from skbin.data.datasets import (
     encode,
@@ -40,6 +40,7 @@ from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
 from skbin.data.signals import channel_names, has_short_signals
 from skbin.data.tables import Table, refuse_named_columns
+from skbin.data.which_texts import texts_as_column
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Samples:
     channels: tuple[Any, ...] | None = None
     table: Table | None = None
     input_columns: dict[str, tuple[Any, ...]] | None = None
+    logits_in_predictions: NDArray[np.float32] | None = None  # of texts
 
     @property
     def is_dataset(self) -> bool:
@@ -75,9 +77,13 @@ class Samples:
         parts = self.X.values() if is_dict(self.X) else [self.X]
         return any(part.dtype.kind in "iu" for part in parts)
 
-    def counted_rows(self) -> Any:
-        """Give the rows of positive weight."""
-        return _counted(self.X, self.weight)
+    def rows_to_recognise(self, index: Any = None) -> Any:
+        """Give what a row will be in predictions as well, of some or all that count."""
+        rows = self.X
+        if self.table is not None and self.logits_in_predictions is not None:
+            rows = rows.copy()
+            rows[:, self.table.places_of_logits()] = self.logits_in_predictions
+        return _counted(rows, self.weight) if index is None else rows[index]
 
     def class_totals(self) -> NDArray[np.float64]:
         """Weight of the negative and of the positive class, NaN where unknown."""
@@ -101,9 +107,14 @@ def admit(
     *,
     fitted: FittedData | None = None,
     classes: Any = None,
+    fits_again: bool = False,
 ) -> Samples:
-    """Admit what `fit` was given; `fitted` is what an earlier call has learned."""
+    """Admit what `fit` was given; `fitted` is what an earlier call has learned.
+
+    `fits_again`: these rows are trained on once more, as in a warm start.
+    """
     X, y = _unwrapped(X, y)
+    X = texts_as_column(X, fitted)
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
     if is_dict(X):
@@ -117,6 +128,11 @@ def admit(
         shape = arrays.shape
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
+    seen_later = None
+    if table is not None and table.has_texts and (fitted is None or fits_again):
+        table, seen_later = with_logits_of_texts(
+            table, X, arrays, target, weight, anew=fitted is None
+        )
     counted = _counted(arrays, weight)
     offset = fitted.offset if fitted else offset_of_rows(counted, table)
     return Samples(
@@ -133,6 +149,7 @@ def admit(
         channel_names(X),
         table,
         input_columns_of(X),
+        seen_later,
     )
 
 
@@ -141,8 +158,10 @@ def admit_for_prediction(
 ) -> Samples:
     """Admit samples without labels, by what `fit` has learned."""
     X, _ = _unwrapped(X, None)
+    X = texts_as_column(X, fitted)
     if goes_by_sample(X):
         return Samples(encode(X, offset=fitted.offset if fitted else None))
+    table = None
     if is_dict(X):
         arrays, shape = arrays_of_dict(X, fitted), None
     else:
@@ -155,6 +174,7 @@ def admit_for_prediction(
         shape=shape,
         has_short_signals=has_short_signals(arrays),
         has_missing=has_missing_values(arrays),
+        table=table,
     )
 
 
@@ -184,7 +204,11 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
         y = as_array(y)
     if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
         raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
-    _refuse_texts(X)
+    if hasattr(X, "iloc") and np.ndim(X) == 1 and len(X) and not _may_be_text(X):
+        raise ValueError(
+            "X is a Series. One row of a DataFrame is df.iloc[[row]], one column "
+            "df[[name]]."
+        )
     if y is not None:
         _refuse_missing_labels(y)
     return X, y
@@ -195,22 +219,8 @@ def _holds_arrays(dataset: SkorchDataset) -> bool:
     return is_dict(X) or hasattr(X, "dtype") or hasattr(X, "columns")
 
 
-def _refuse_texts(X: Any) -> None:
-    is_one_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
-    if sparse.issparse(X) or not is_one_column or not len(X):
-        return
-    hint = ""
-    if hasattr(X, "iloc"):
-        hint = " One row of a DataFrame is df.iloc[[row]], one column df[[name]]."
-    first = next(iter(X))
-    if isinstance(first, str):
-        raise ValueError(
-            f"X holds texts, the first is {first[:40]!r}. Put a TokenEncoder before "
-            "the net: make_pipeline(TokenEncoder(), BinaryNetClassifier(TextConvNet))."
-            f"{hint}"
-        )
-    if hint and np.ndim(first) == 0:
-        raise ValueError(f"X is a Series.{hint}")
+def _may_be_text(X: Any) -> bool:
+    return np.ndim(X.iloc[0]) > 0 or any(isinstance(value, str) for value in X)
 
 
 def _refuse_missing_labels(y: Any) -> None:

@@ -23,7 +23,8 @@ def warn_if_no_category(name: Any, seen: Counter[Any], kept: tuple[Any, ...]) ->
     warnings.warn(
         f"Column {name!r} holds {len(seen)} different strings, such as "
         f"{next(iter(seen))!r}, and is read as categories. {fix} To keep them as "
-        "categories without this warning, name the column in categorical_features.",
+        "categories without this warning, name the column in categorical_features; "
+        f"to read them as texts, pass text_features=[{name!r}].",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )

@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -17,6 +17,7 @@ from skbin.data.cells import (
     EMPTY,
     NO_NUMBERS,
     NUMBER,
+    TEXT,
     TIME,
     categories_of,
     columns_of,
@@ -25,8 +26,11 @@ from skbin.data.cells import (
     kind_of,
     numbers_of,
     times_of,
+    values_of,
 )
 from skbin.data.mistaken import warn_if_no_category
+from skbin.data.texts import TextReader, learn_model, learn_reader
+from skbin.data.which_texts import texts_among
 from skbin.machine.callers import stacklevel_of_user
 
 # Codes of a column of categories. Those that a fit sees in few rows are learned
@@ -41,16 +45,19 @@ class Column:
     """What `fit` has learned of one column.
 
     `kind` is what its cells are; `categories` are those with a code of their own, the
-    most frequent first.
+    most frequent first; `reader` reads texts.
     """
 
     name: Any
     kind: str
     categories: tuple[Any, ...] = ()
+    reader: TextReader | None = None
 
     @property
     def n_outputs(self) -> int:
         """How many columns of the array it becomes."""
+        if self.reader is not None:
+            return 1 + self.reader.n_words
         return _PARTS_OF_TIME if self.kind == TIME else 1
 
 
@@ -60,7 +67,8 @@ class Table:
 
     A number stays one, NaN where it is missing. A category becomes a code: 0 is
     missing, 1 is rare or unknown. A time becomes days, the time of day, the day of the
-    week and the day of the year.
+    week and the day of the year. A text becomes the logit of a linear model; where it
+    is all there is, the ids of its words follow.
 
     Examples
     --------
@@ -81,10 +89,63 @@ class Table:
         """Number of codes of each column of the array, 0 for numbers."""
         sizes = []
         for column in self.columns:
+            if column.reader is not None:
+                sizes += [0, *[column.reader.vocab_size] * column.reader.n_words]
+                continue
             is_category = column.kind == CATEGORY
             size = FIRST + len(column.categories) if is_category else 0
             sizes += [size] * column.n_outputs
         return tuple(sizes)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether a column holds texts."""
+        return any(column.reader is not None for column in self.columns)
+
+    @property
+    def text(self) -> TextReader | None:
+        """What reads the texts, where X is nothing but texts."""
+        return self.columns[0].reader if len(self.columns) == 1 else None
+
+    def learn_texts(
+        self, X: Any, rows: Any, target: Any, weight: Any, *, anew: bool
+    ) -> "Table":
+        """Fill in the logits of texts for rows to train on; `anew`: learn models.
+
+        A row gets the logit of a model that has not seen it, or training would take
+        for certain what the model knows by heart.
+        """
+        columns = []
+        place = 0
+        for learned, (_, cells) in zip(self.columns, columns_of(X), strict=True):
+            if learned.reader is not None:
+                texts = values_of(cells)
+                reader, rows[:, place] = learn_model(
+                    learned.reader, texts, target, weight
+                )
+                learned = replace(learned, reader=reader) if anew else learned
+            columns.append(learned)
+            place += learned.n_outputs
+        return Table(tuple(columns))
+
+    def logits_of_texts(self, X: Any) -> NDArray[np.float64]:
+        """Compute the logit of each text, (n, n_columns_of_texts)."""
+        return np.column_stack(
+            [
+                learned.reader.logits(values_of(cells))
+                for learned, (_, cells) in zip(self.columns, columns_of(X), strict=True)
+                if learned.reader is not None
+            ]
+        )
+
+    def places_of_logits(self) -> list[int]:
+        """List the columns of the array that hold logits of texts."""
+        places = np.cumsum([0, *(column.n_outputs for column in self.columns)])
+        return [
+            int(place)
+            for place, column in zip(places[:-1], self.columns, strict=True)
+            if column.reader is not None
+        ]
 
     def names_of_categories(self) -> list[Any]:
         """Names of the columns that hold categories."""
@@ -102,15 +163,23 @@ class Table:
 
 
 def learn_table(
-    X: Any, weight: Any = None, categorical_features: Any = "from_dtype"
+    X: Any,
+    weight: Any = None,
+    categorical_features: Any = "from_dtype",
+    text_features: Any = "auto",
 ) -> Table:
     """Learn what the columns of a table hold, from rows of positive weight."""
     is_named = _check_categorical_features(X, categorical_features)
     counts = np.ones(len(X), dtype=bool) if weight is None else weight > 0
+    cells_of = list(columns_of(X))
+    is_text = texts_among(cells_of, is_named, text_features)
+    is_alone = len(cells_of) == 1
     return Table(
         tuple(
-            _learned(name, cells, is_named is not None and is_named[place], counts)
-            for place, (name, cells) in enumerate(columns_of(X))
+            _learned_text(name, cells, counts, is_alone)
+            if is_text[place]
+            else _learned(name, cells, is_named is not None and is_named[place], counts)
+            for place, (name, cells) in enumerate(cells_of)
         )
     )
 
@@ -266,8 +335,23 @@ def _learned(
     return Column(name, kind)
 
 
+def _learned_text(
+    name: Any, cells: Any, counts: NDArray[np.bool_], is_alone: bool
+) -> Column:
+    values = zip(values_of(cells), counts, strict=True)
+    texts = [value for value, is_counted in values if is_counted]
+    return Column(name, TEXT, reader=learn_reader(texts, with_words=is_alone))
+
+
 def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
     kind = kind_of(cells, learned.name)
+    if learned.reader is not None:
+        if kind != EMPTY:
+            _require_kind(learned, kind, {CATEGORY})
+        texts = values_of(cells)
+        return np.column_stack(
+            [learned.reader.logits(texts), learned.reader.ids(texts)]
+        )
     if learned.kind == CATEGORY:
         return _codes(learned, cells, kind)[:, np.newaxis]
     if learned.kind == EMPTY and kind != EMPTY:
@@ -305,6 +389,7 @@ def _in_words(kind: str) -> str:
         NUMBER: "numbers",
         DURATION: "lengths of time",
         CATEGORY: "strings or categories",
+        TEXT: "texts",
         TIME: "times",
         EMPTY: "no value at all",
     }[kind]

@@ -12,10 +12,10 @@ from torch import nn
 from skbin.networks.signals import ConvNet
 from skbin.networks.table_filters import TableConvNet
 from skbin.networks.tables import DenseNet
-from skbin.networks.texts import TextConvNet
+from skbin.networks.texts import TextConvNet, TextNet
 from skbin.training.focal import FocalLoss
 
-NETWORKS = (ConvNet, DenseNet, TableConvNet, TextConvNet)
+NETWORKS = (ConvNet, DenseNet, TableConvNet, TextConvNet, TextNet)
 _PUBLIC_PACKAGES = ("skbin", "torch.nn", "torch.optim")
 _KNOWN: dict[str, tuple[type, ...]] = {
     "module": NETWORKS,

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from skbin.data.cells import CATEGORY, DURATION, EMPTY, NUMBER, TIME
+from skbin.data.cells import CATEGORY, DURATION, EMPTY, NUMBER, TEXT, TIME
 from skbin.data.tables import Column, Table
+from skbin.export.texts import describe_reader, is_reader, reader_from
 
 
 def require(is_right: bool, wanted: str, got: Any) -> None:
@@ -34,7 +35,12 @@ def describe_table(table: Table | None) -> list[Any] | None:
         return None
     names = names_in_json(tuple(column.name for column in table.columns)) or []
     return [
-        {"name": name, "kind": c.kind, "categories": list(c.categories)}
+        {
+            "name": name,
+            "kind": c.kind,
+            "categories": list(c.categories),
+            **({} if c.reader is None else {"reader": describe_reader(c.reader)}),
+        }
         for name, c in zip(names, table.columns, strict=True)
     ]
 
@@ -46,7 +52,15 @@ def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
     are_columns = isinstance(columns, list) and all(map(_is_column, columns))
     require(are_columns, "table to be columns with a kind and categories", columns)
     table = Table(
-        tuple(Column(c["name"], c["kind"], tuple(c["categories"])) for c in columns)
+        tuple(
+            Column(
+                c["name"],
+                c["kind"],
+                tuple(c["categories"]),
+                reader_from(c["reader"]) if "reader" in c else None,
+            )
+            for c in columns
+        )
     )
     fits = shape is not None and shape[1:] == (len(table.n_categories),)
     require(fits, f"a table that becomes samples of the shape {shape}", columns)
@@ -54,12 +68,17 @@ def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
 
 
 def _is_column(column: Any) -> bool:
-    if not isinstance(column, dict) or {*column} != {"name", "kind", "categories"}:
+    keys = {"name", "kind", "categories"}
+    if isinstance(column, dict) and column.get("kind") == TEXT:
+        keys |= {"reader"}
+    if not isinstance(column, dict) or {*column} != keys:
+        return False
+    if "reader" in keys and not is_reader(column["reader"]):
         return False
     categories = column["categories"]
     return (
         type(column["name"]) in (str, int)
-        and column["kind"] in (NUMBER, CATEGORY, TIME, DURATION, EMPTY)
+        and column["kind"] in (NUMBER, CATEGORY, TEXT, TIME, DURATION, EMPTY)
         and isinstance(categories, list)
         and all(type(category) in (str, int, float, bool) for category in categories)
         and len({*categories}) == len(categories)

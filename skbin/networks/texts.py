@@ -1,5 +1,6 @@
-"""The network for texts: `TextConvNet`."""
+"""The networks for texts: `TextNet`, and `TextConvNet` for token ids."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from skbin.networks.layers import (
     require_fractions,
     require_sizes,
 )
+
+# More passes learn noisy labels by heart; see docs/benchmarks/texts.rst.
+_TEXTS_SHOWN, _FEWEST_EPOCHS, _MOST_EPOCHS = 9_000, 3, 10
 
 
 class TextConvNet(Prepared):
@@ -35,7 +39,8 @@ class TextConvNet(Prepared):
     kernel_sizes : sequence of int, default=(1, 2, 3)
         Widths of the filters in tokens.
     hidden_units : int, default=64
-        Width of the FC layer.
+        Width of the FC layer. 0: the output is a linear function of the pooled
+        features.
     dropout : float, default=0.3
         Fraction of the pooled features, and of the hidden units, that are dropped in
         training.
@@ -46,6 +51,8 @@ class TextConvNet(Prepared):
         Vectors to start from, in place of `embedding_dim`. Row 0 is ignored.
     freeze : bool, default=False
         Whether the vectors are not trained.
+    embedding_dropout : float, default=0.0
+        Fraction of the vectors' values that are dropped in training.
 
     References
     ----------
@@ -74,6 +81,7 @@ class TextConvNet(Prepared):
         word_dropout: float = 0.1,
         pretrained: Any = None,
         freeze: bool = False,
+        embedding_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         require_sizes(embedding_dim=embedding_dim, kernel_sizes=tuple(kernel_sizes))
@@ -87,8 +95,14 @@ class TextConvNet(Prepared):
         )
         self.kernel_sizes = tuple(kernel_sizes)
         self.word_dropout = word_dropout
-        self.dropout = Dropout(dropout)
-        self.head = OutputLayers(sum(filters), hidden_units, dropout)
+        self.dropout: nn.Module = Dropout(dropout)
+        self.embedding_dropout = Dropout(embedding_dropout)
+        if hidden_units:
+            self.head: nn.Module = OutputLayers(sum(filters), hidden_units, dropout)
+        else:
+            # Normalized before the dropout of its features.
+            self.dropout = nn.Sequential(nn.BatchNorm1d(sum(filters)), self.dropout)
+            self.head = nn.Sequential(nn.Linear(sum(filters), 1), nn.Flatten(0))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each text.
@@ -102,6 +116,10 @@ class TextConvNet(Prepared):
         -------
         logit : tensor of shape (n,)
         """
+        return self.head(self.dropout(self._features(X)))
+
+    def _features(self, X: torch.Tensor) -> torch.Tensor:
+        """Pool the responses of all filters, (n, length) -> (n, n_filters)."""
         X, lengths = X.long(), None
         # On a GPU, finding the words would force a synchronisation.
         if X.device.type == "cpu" and not torch.compiler.is_exporting():
@@ -112,7 +130,7 @@ class TextConvNet(Prepared):
             is_unknown = is_unknown | (is_dropped & (X != 0))
         X = torch.where(is_unknown, 1, X)
         is_token = (X != 0).unsqueeze(-1)
-        embedded = self.embedding(X) * is_token  # (..., length, embedding_dim)
+        embedded = self.embedding_dropout(self.embedding(X)) * is_token
         pooled = []
         for width, convolution in zip(
             self.kernel_sizes, self.convolutions, strict=True
@@ -121,7 +139,111 @@ class TextConvNet(Prepared):
             windows = F.pad(embedded, (0, 0, 0, width - 1)).unfold(-2, width, 1)
             responses = F.relu(convolution(windows.flatten(-2))) * is_token
             pooled.append(_maximum(responses, lengths))
-        return self.head(self.dropout(torch.cat(pooled, dim=1)))
+        return torch.cat(pooled, dim=1)
+
+
+class TextNet(Prepared):
+    """Convolutions over the words of texts, averaged with a linear model over n-grams.
+
+    The network for raw texts. `BinaryNetClassifier` splits them into words and fits a
+    logistic regression to hashed words, pairs of words and characters within words,
+    scaled by naive Bayes' log-count ratios [1]_; X then holds its logit in the first
+    column, and the ids of the words in the others. The convolutions are trained beside
+    it, without seeing that logit; predictions average both logits. A linear model is
+    hard to beat where characters or many weak words tell, convolutions where a phrase
+    decides.
+
+    Parameters
+    ----------
+    vocab_size : int
+        Number of ids. `BinaryNetClassifier` takes it from the data.
+    embedding_dim : int, default=64
+        Length of a word's vector.
+    num_filters : int or sequence of int, default=64
+        Number of filters of each width, or one number for each width.
+    kernel_sizes : sequence of int, default=(1, 2, 3)
+        Widths of the filters in words.
+    dropout : float, default=0.3
+        Fraction of the vectors' values, and of the pooled features, that are dropped in
+        training.
+    word_dropout : float, default=0.1
+        Fraction of the words that are replaced by the unknown word in training.
+    linear_share : float, default=0.6
+        Share of the linear model in the mean of logits. 0: convolutions alone.
+
+    References
+    ----------
+    .. [1] Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic
+       classification", ACL 2012.
+
+    Examples
+    --------
+    >>> from skbin import BinaryNetClassifier
+    >>> texts = ["win a prize now", "lunch at noon", "claim a prize", "see you"] * 25
+    >>> net = BinaryNetClassifier(random_state=0).fit(texts, [1, 0, 1, 0] * 25)
+    >>> net.predict(["a prize for you", "see you at noon"])
+    array([1, 0])
+    """
+
+    takes_texts = True
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_dim: int = 64,
+        num_filters: int | Sequence[int] = 64,
+        kernel_sizes: Sequence[int] = (1, 2, 3),
+        dropout: float = 0.3,
+        word_dropout: float = 0.1,
+        linear_share: float = 0.6,
+    ) -> None:
+        super().__init__()
+        require_fractions(linear_share=linear_share)
+        self.linear_share = linear_share
+        self.convolutional = TextConvNet(
+            vocab_size,
+            embedding_dim,
+            num_filters,
+            kernel_sizes,
+            dropout=dropout,
+            word_dropout=word_dropout,
+            embedding_dropout=dropout,
+            hidden_units=0,
+        )
+        # What weights and samplers add to logits; the linear model knows nothing of it.
+        self.shift: torch.Tensor
+        self.register_buffer("shift", torch.zeros(()))
+
+    @staticmethod
+    def training_for(shape: tuple[int, ...]) -> tuple[float, int]:
+        """Give the learning rate and the number of epochs that suit so many texts."""
+        n_epochs = math.ceil(_TEXTS_SHOWN / shape[0])
+        return 0.005, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
+
+    def prepare(self, X: torch.Tensor | None, base_logit: float | None) -> None:
+        """Start from the base rate; see `Prepared`."""
+        super().prepare(None, base_logit)
+        if X is not None and base_logit is not None:
+            share = X[:, 0].sigmoid().mean().clamp(1e-6, 1 - 1e-6)
+            self.shift.fill_(base_logit - share.logit())
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute one logit for each text: of the convolutions alone in training.
+
+        Parameters
+        ----------
+        X : tensor of shape (n, 1 + length)
+            The logit of the linear model, and the ids of the words.
+
+        Returns
+        -------
+        logit : tensor of shape (n,)
+        """
+        logit = self.convolutional(X[:, 1:])
+        if self.training:
+            return logit
+        linear = X[:, 0] + self.shift
+        return torch.lerp(logit, linear, self.linear_share)
 
 
 def _maximum(responses: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:

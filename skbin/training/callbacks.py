@@ -21,6 +21,7 @@ from skorch.utils import to_numpy
 from tqdm.auto import tqdm
 
 from skbin.data.rows import weights_of
+from skbin.training.amount import suited_epochs
 
 
 class CosineDecay(Callback):
@@ -83,7 +84,9 @@ class CosineDecay(Callback):
 
 def _epochs_of(net: Any) -> int:
     run = getattr(net, "_run", None)
-    return net.max_epochs if run is None else run.n_epochs
+    if run is not None:
+        return run.n_epochs
+    return suited_epochs(None, None) if net.max_epochs == "auto" else net.max_epochs
 
 
 class EpochLoss(PassthroughScoring):

@@ -223,7 +223,7 @@ def describe(samples: Samples) -> FittedData:
         table=samples.table,
         input_columns=samples.input_columns,
         total_weight=samples.total_weight,
-        seen_rows=SeenRows(samples.counted_rows()) if is_array else None,
+        seen_rows=SeenRows(samples.rows_to_recognise()) if is_array else None,
     )
 
 
@@ -274,7 +274,7 @@ def _seen_rows(train: Any, samples: Samples, data: FittedData) -> Any:
     is_array = isinstance(root, TensorRows) and isinstance(samples.X, np.ndarray)
     if data.seen_rows is None or index is None or not is_array:
         return data.seen_rows
-    return SeenRows(samples.X[index])
+    return SeenRows(samples.rows_to_recognise(index))
 
 
 def _totals(train: Any, samples: Samples) -> NDArray[np.float64]:

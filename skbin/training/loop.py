@@ -18,6 +18,7 @@ from torch.utils.data import IterableDataset
 from skbin.data.batches import as_given
 from skbin.data.fitted import FittedData
 from skbin.data.rows import some_rows
+from skbin.training.amount import suited_rate
 from skbin.training.callbacks import (
     CosineDecay,
     EpochLoss,
@@ -38,6 +39,7 @@ from skbin.training.loss import (
 )
 from skbin.training.module import (
     make_module,
+    refuse_mixed_scales,
     takes_is_whole,
     tell_what_was_given,
     uncompiled,
@@ -171,6 +173,9 @@ class LogitNet(ParameterNet):
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Collect the arguments of an optimizer; Adam is fused by default."""
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if isinstance(kwargs.get("lr"), str):
+            shape = None if self._data is None else self._data.shape
+            kwargs["lr"] = suited_rate(self._bare_module(), shape)
         if can_be_fused(getattr(self, prefix, None), args[0], kwargs):
             kwargs["fused"] = True
         return args, kwargs
@@ -184,6 +189,7 @@ class LogitNet(ParameterNet):
     def _prepare_module(self) -> None:
         """Let a network begin where the data are: their scale, the base rate."""
         module = self._bare_module()
+        refuse_mixed_scales(module, self._bare_criterion())
         if not hasattr(module, "prepare"):
             return
         rows = self._rows_to_show()

@@ -30,8 +30,10 @@ def make_module(module: Any, params: dict[str, Any], data: Any = None) -> nn.Mod
             return copy.deepcopy(module)
         module = type(module)
     shape, largest_id = (None, None) if data is None else (data.shape, data.largest_id)
-    sizes = input_sizes(module, shape, params, largest_id)
     table = None if data is None else data.table
+    if table is not None and table.text is not None:
+        largest_id = table.text.vocab_size - 1
+    sizes = input_sizes(module, shape, params, largest_id)
     takes_sizes = "n_categories" in inspect.signature(module).parameters
     if table is not None and takes_sizes and "n_categories" not in params:
         sizes["n_categories"] = table.n_categories
@@ -118,6 +120,7 @@ def require_takes(module: nn.Module, samples: Any, fitted_shape: Any = None) -> 
 
 def _require_takes_tables(module: nn.Module, samples: Any) -> None:
     table = samples.table
+    _require_takes_texts(module, table)
     names = [] if table is None else table.names_of_categories()
     if names and not getattr(module, "takes_categories", False):
         raise ValueError(
@@ -135,6 +138,23 @@ def _require_takes_tables(module: nn.Module, samples: Any) -> None:
             "values. Use DenseNet; or fill them before the net, such as by "
             "SimpleImputer(add_indicator=True); or give the module an attribute "
             "takes_missing_values = True and let it read NaN."
+        )
+
+
+def _require_takes_texts(module: nn.Module, table: Any) -> None:
+    takes_texts = getattr(module, "takes_texts", False)
+    are_texts = table is not None and table.text is not None
+    if are_texts and not takes_texts:
+        raise ValueError(
+            f"X holds texts, which {name_of(module)} does not take. Leave module at "
+            "'auto', or use TextNet; or put a TokenEncoder before the net: "
+            "make_pipeline(TokenEncoder(), BinaryNetClassifier(TextConvNet))."
+        )
+    if takes_texts and not are_texts:
+        raise ValueError(
+            f"{name_of(module)} takes texts, one string for each sample, but X holds "
+            "something else. For token ids use TextConvNet; for tables leave module "
+            "at 'auto'."
         )
 
 
@@ -220,4 +240,15 @@ def tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
             "Batch normalization needs two rows in each training step: pass more rows, "
             "and a batch_size of 2 or more. With iterator_train__drop_last=True a "
             "DataLoader leaves out a last batch of one row."
+        )
+
+
+def refuse_mixed_scales(module: nn.Module, criterion: Any) -> None:
+    """Refuse to average logits of a linear model with outputs that are none."""
+    if getattr(module, "linear_share", 0) and hasattr(criterion, "inverse_link"):
+        raise ValueError(
+            f"{name_of(module)} averages its logits with those of a linear model, but "
+            f"with {name_of(criterion)} outputs are on a scale of their own. Pass "
+            "module__linear_share=0 for the convolutions alone, or leave out the "
+            "criterion."
         )

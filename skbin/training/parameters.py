@@ -61,8 +61,16 @@ class ParameterNet(NeuralNetBinaryClassifier):
         "iterator_train": [callable, StrOptions({"auto"})],
         "iterator_valid": [callable, StrOptions({"auto"})],
         "dataset": [callable, Dataset, StrOptions({"auto"})],
-        "lr": [Interval(Real, 0, None, closed="left"), torch.Tensor, np.ndarray],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "lr": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="left"),
+            torch.Tensor,
+            np.ndarray,
+        ],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 0, None, closed="left"),
+        ],
         "batch_size": [
             None,  # of a Dataset whose samples are batches
             Interval(Integral, 1, None, closed="left"),
@@ -72,6 +80,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         "early_stopping": ["boolean"],
         "warm_start": ["boolean"],
         "categorical_features": [None, StrOptions({"from_dtype"}), "array-like"],
+        "text_features": [None, StrOptions({"auto"}), list, tuple, np.ndarray],
         "callbacks": [None, StrOptions({"disable"}), list, tuple],
         "prior": [
             None,

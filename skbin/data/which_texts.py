@@ -1,0 +1,136 @@
+"""Which strings are texts, alone or in a column, and which are categories."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from scipy import sparse
+
+from skbin.data.cells import (
+    CATEGORY,
+    columns_of,
+    has_categorical_dtype,
+    is_frame,
+    is_missing,
+    kind_of,
+    values_of,
+)
+
+# A text has several words, and hardly any comes twice.
+_WORDS_OF_A_TEXT = 4
+_SHARE_OF_DISTINCT = 0.5
+_FEWEST_ROWS = 20
+_MOST_LOOKED_AT = 10_000
+
+
+def texts_among(
+    columns: Sequence[tuple[Any, Any]], is_category: Any, text_features: Any
+) -> list[bool]:
+    """Say of each column, a name and its cells, whether it is read as texts."""
+    if text_features is None:
+        return [False] * len(columns)
+    named_categories = [False] * len(columns) if is_category is None else is_category
+    if not isinstance(text_features, str):
+        return _named(columns, named_categories, text_features)
+    return [
+        not is_named and _is_text(name, cells, is_alone=len(columns) == 1)
+        for (name, cells), is_named in zip(columns, named_categories, strict=True)
+    ]
+
+
+def _named(
+    columns: Sequence[tuple[Any, Any]], is_category: Any, text_features: Any
+) -> list[bool]:
+    names = [name for name, _ in columns]
+    wanted = list(text_features)
+    unknown = [name for name in wanted if name not in names]
+    both = [
+        name
+        for name, also in zip(names, is_category, strict=True)
+        if also and name in wanted
+    ]
+    no_strings = [
+        name
+        for name, cells in columns
+        if name in wanted and kind_of(cells, name) != CATEGORY
+    ]
+    if unknown or both or no_strings:
+        raise ValueError(
+            "text_features must name columns of strings, each of them as texts alone, "
+            f"got {wanted}: not among the columns {unknown}, also in "
+            f"categorical_features {both}, without strings {no_strings}."
+        )
+    return [name in wanted for name in names]
+
+
+def _is_text(name: Any, cells: Any, *, is_alone: bool) -> bool:
+    if has_categorical_dtype(cells) or _cannot_be(cells):
+        return False
+    if kind_of(cells, name) != CATEGORY:
+        return False
+    if is_alone:
+        return True
+    values = [value for value in values_of(cells) if value is not None]
+    looked_at = values[:_MOST_LOOKED_AT]
+    if len(looked_at) < _FEWEST_ROWS:
+        return False
+    is_distinct = len(set(looked_at)) >= _SHARE_OF_DISTINCT * len(looked_at)
+    n_words = np.median([len(value.split()) for value in looked_at])
+    return is_distinct and n_words >= _WORDS_OF_A_TEXT
+
+
+def _cannot_be(cells: Any) -> bool:
+    """Whether the type alone says that there are no strings."""
+    if isinstance(cells, nw.Series):
+        return cells.dtype not in (nw.String, nw.Object)
+    return cells.dtype.kind not in "OUT"
+
+
+def refuse_named_texts(X: Any, text_features: Any) -> None:
+    """Refuse names of texts beside what has none."""
+    if text_features is None or isinstance(text_features, str):
+        return
+    raise ValueError(
+        f"text_features={list(text_features)!r} names columns of strings, but X, a "
+        f"{type(X).__name__}, holds numbers alone. Leave it out."
+    )
+
+
+def texts_as_column(X: Any, fitted: Any) -> Any:
+    """Make a column of texts that come one by one; leave all else alone."""
+    is_row_of_values = (
+        isinstance(X, list | tuple)
+        or getattr(X, "ndim", 0) == 1
+        or nw.dependencies.is_into_series(X)
+    )
+    if sparse.issparse(X) or not is_row_of_values or not len(X):
+        return X
+    values = X.to_list() if hasattr(X, "to_list") else list(X)
+    present = [value for value in values if not is_missing(value)]
+    if not present or not isinstance(present[0], str):
+        return X
+    hint = ""
+    if hasattr(X, "iloc"):
+        hint = " One row of a DataFrame is df.iloc[[row]], one column df[[name]]."
+    if fitted is not None and (fitted.table is None or fitted.table.text is None):
+        raise ValueError(
+            f"X holds texts, the first is {present[0][:40]!r}, but fit saw samples of "
+            f"shape {fitted.shape and fitted.shape[1:]}.{hint}"
+        )
+    for place, value in enumerate(values):
+        if not (isinstance(value, str) or is_missing(value)):
+            raise ValueError(
+                f"X holds texts, the first is {present[0][:40]!r}, but X[{place}] is "
+                f"{str(value)[:40]!r} of {type(value)}. Texts are strings, and None "
+                f"where one is missing.{hint}"
+            )
+    return np.array(values, dtype=object).reshape(-1, 1)
+
+
+def holds_texts_alone(X: Any) -> bool:
+    """Whether a net would read X as texts, one for each sample."""
+    X = texts_as_column(X, None)
+    is_table = is_frame(X) or (isinstance(X, np.ndarray) and X.ndim == 2)
+    columns = list(columns_of(X)) if is_table else []
+    return len(columns) == 1 and texts_among(columns, None, "auto") == [True]
