@@ -13,6 +13,7 @@ from skbin.data.tokens import TokenEncoder
 from skbin.export.files import load, save
 from skbin.export.onnx import export_onnx
 from skbin.networks.folding import fold_softmax_head
+from skbin.networks.signal_ensemble import SignalNet
 from skbin.networks.signals import ConvNet
 from skbin.networks.table_filters import TableConvNet
 from skbin.networks.tables import DenseNet
@@ -31,6 +32,7 @@ __all__ = [
     "DenseNet",
     "FocalLoss",
     "HistoryDisplay",
+    "SignalNet",
     "TableConvNet",
     "TextConvNet",
     "TextNet",

@@ -48,9 +48,9 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     ----------
     module : "auto", torch.nn.Module class, callable or instance, default="auto"
         The network. "auto" is `DenseNet` for tables, `ConvNet` for signals and
-        `TextNet` for texts.
-        An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of ``(n, 2)``, two logits
-        or log-softmax scores, it becomes ``out[:, 1] - out[:, 0]``. Parameters
+        `TextNet` for texts. An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of
+        ``(n, 2)``, two logits or log-softmax scores, it becomes their difference,
+        ``out[:, 1] - out[:, 0]``. Parameters
         ``n_features``, ``n_channels``, ``length`` and ``vocab_size`` without a default
         are set from the data. An instance is copied, never trained itself; its weights
         were drawn before, so that `random_state` plays no part in them: pass a class.
@@ -122,8 +122,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         `train_split`, stops when their loss no longer falls, and ends with the weights
         that did best.
     memory : str, os.PathLike, joblib.Memory or None, default=None
-        A folder that keeps what `fit` has trained, so that a search over `threshold`
-        or `prior` trains once per fold. See Notes.
+        A folder that keeps what `fit` has trained: a search over `threshold` or
+        `prior` then trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without touching global generators. With an
         int two fits on a CPU with as many threads give identical weights. None: torch's
@@ -366,9 +366,8 @@ length), dict of arrays, or torch Dataset
         task = FitTask(context, self, X, y, sample_weight)
         with as_before_on_error(self, continues=not fresh):
             task.begin()
-            self._train(
-                X, y, sample_weight, fit_params, "fit", fresh, n_epochs, None, task
-            )
+            how = (fit_params, "fit", fresh, n_epochs)
+            self._train(X, y, sample_weight, *how, task=task)
             task.end()
         return self
 
@@ -390,35 +389,28 @@ length), dict of arrays, or torch Dataset
         fresh = not self.initialized_
         n_epochs = given_epochs(self, fit_params)
         with as_before_on_error(self, continues=not fresh):
-            self._train(
-                X,
-                y,
-                sample_weight,
-                fit_params,
-                "partial_fit",
-                fresh,
-                n_epochs,
-                classes,
-                None,
-            )
+            how = (fit_params, "partial_fit", fresh, n_epochs)
+            self._train(X, y, sample_weight, *how, classes)
         return self
 
     def _train(
-        self, X, y, sample_weight, fit_params, method, fresh, n_epochs, classes, task
+        self,
+        X,
+        y,
+        sample_weight,
+        fit_params,
+        method,
+        fresh,
+        n_epochs,
+        classes=None,
+        task=None,
     ):
         self.check_training_readiness()
         self._check_parameters()
         require_device(self.device)
         fitted = None if fresh else self._data
-        samples = admit(
-            self,
-            X,
-            y,
-            sample_weight,
-            fitted=fitted,
-            classes=classes,
-            fits_again=method == "fit",
-        )
+        again = {"fitted": fitted, "fits_again": method == "fit"}
+        samples = admit(self, X, y, sample_weight, classes=classes, **again)
         if fitted is None and self.pos_label is None:
             warn_if_positive_is_frequent(
                 samples.labels,
@@ -434,10 +426,7 @@ length), dict of arrays, or torch Dataset
         if seed is not None and not fresh:
             seed += len(self.history)
         if n_epochs is None:
-            network = (
-                network_for(samples) if isinstance(self.module, str) else self.module
-            )
-            n_epochs = suited_epochs(network, samples.shape)
+            n_epochs = suited_epochs(network_for(self.module, samples), samples.shape)
         run = Run(seed, n_epochs, is_fresh=fresh, split_seed=split_seed, task=task)
 
         def train(checkpoints: Any = None) -> tuple[dict[str, Any], bool]:
@@ -456,8 +445,7 @@ length), dict of arrays, or torch Dataset
             self._remember_made_parts()
 
     def _module_for_data(self) -> Any:
+        network = network_for(self.module, self._data)
         if isinstance(self.module, str):
-            network = network_for(self._data)
             refuse_parameters_of_others(network, self.get_params_for("module"))
-            return network
-        return self.module
+        return network

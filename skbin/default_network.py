@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from skbin.networks.signals import ConvNet
+from skbin.networks.signal_ensemble import SignalNet
 from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextNet
 from skbin.training.parameters import refuse_unknown_names
@@ -14,12 +14,14 @@ from skbin.training.parameters import refuse_unknown_names
 def networks_of(module: Any) -> tuple[Any, ...]:
     """Give what makes the network: one thing, or each that "auto" may become."""
     if isinstance(module, str):
-        return DenseNet, ConvNet, TextNet
+        return DenseNet, SignalNet, TextNet
     return (type(module) if isinstance(module, nn.Module) else module,)
 
 
-def network_for(data: Any) -> type[nn.Module]:
-    """Choose the network by what the samples are."""
+def network_for(module: Any, data: Any) -> Any:
+    """Give the network that the user wants, or choose by what the samples are."""
+    if not isinstance(module, str):
+        return module
     shape = None if data is None else data.shape
     if data is not None and (shape is None or len(shape) not in (2, 3)):
         raise ValueError(
@@ -28,7 +30,7 @@ def network_for(data: Any) -> type[nn.Module]:
         )
     if data is not None and data.table is not None and data.table.text is not None:
         return TextNet
-    return ConvNet if shape is not None and len(shape) == 3 else DenseNet
+    return SignalNet if shape is not None and len(shape) == 3 else DenseNet
 
 
 def refuse_parameters_of_others(network: Any, parameters: Iterable[str]) -> None:

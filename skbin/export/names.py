@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from skbin.networks.signal_ensemble import SignalNet
 from skbin.networks.signals import ConvNet
 from skbin.networks.table_filters import TableConvNet
 from skbin.networks.tables import DenseNet
 from skbin.networks.texts import TextConvNet, TextNet
 from skbin.training.focal import FocalLoss
 
-NETWORKS = (ConvNet, DenseNet, TableConvNet, TextConvNet, TextNet)
+NETWORKS = (ConvNet, DenseNet, SignalNet, TableConvNet, TextConvNet, TextNet)
 _PUBLIC_PACKAGES = ("skbin", "torch.nn", "torch.optim")
 _KNOWN: dict[str, tuple[type, ...]] = {
     "module": NETWORKS,

@@ -71,6 +71,9 @@ class OutputLayers(nn.Sequential):
 class Prepared(nn.Module):
     """A network that starts from the scale of its inputs and from the base rate."""
 
+    def conclude(self) -> None:
+        """Forget what was kept for the time of a training."""
+
     def prepare(self, X: torch.Tensor | None, base_logit: float | None) -> None:
         """Take from the training data what the first step should start from.
 

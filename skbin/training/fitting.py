@@ -35,6 +35,7 @@ from skbin.training.loss import (
 )
 from skbin.training.module import require_takes
 from skbin.training.monitors import decisions_steer_training
+from skbin.training.preparing import conclude, prepare_module
 from skbin.training.run import CHECKPOINTING, Run, inside_training
 from skbin.training.sampling import Drawn, drawn_by, warn_if_weighed_twice
 
@@ -67,7 +68,7 @@ def run_training(
             net._data = settle(net, samples, fitted, method)
             net._hand_pos_weight_over()
             if fitted is None:
-                net._prepare_module()
+                prepare_module(net)
             # skorch's fit is initialize and partial_fit.
             NeuralNet.partial_fit(
                 net, samples.X, samples.target, _routing_method=method, **fit_params
@@ -77,6 +78,7 @@ def run_training(
             give_memory_back(error)
             raise
         finally:
+            conclude(net)
             del net._run
     net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] != CHECKPOINTING]
     # Layers are switched one by one: threads that predict must find it done.

@@ -6,18 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import logit
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
 from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
-from torch.utils.data import IterableDataset
 
 from skbin.data.batches import as_given
 from skbin.data.fitted import FittedData
-from skbin.data.rows import some_rows
 from skbin.training.amount import suited_rate
 from skbin.training.callbacks import (
     CosineDecay,
@@ -39,7 +36,6 @@ from skbin.training.loss import (
 )
 from skbin.training.module import (
     make_module,
-    refuse_mixed_scales,
     takes_is_whole,
     tell_what_was_given,
     uncompiled,
@@ -58,6 +54,7 @@ from skbin.training.output import (
     tensors_of,
 )
 from skbin.training.parameters import ParameterNet
+from skbin.training.preparing import prepare_module
 from skbin.training.run import CHECKPOINTING, Run
 from skbin.training.speed import (
     can_be_fused,
@@ -125,7 +122,7 @@ class LogitNet(ParameterNet):
         kwargs = self.get_params_for("module")
         self.module_ = make_module(self._module_for_data(), kwargs, self._data)
         if self._run is not None and self._run.train is not None:
-            self._prepare_module()
+            prepare_module(self)
         return self
 
     def _module_for_data(self) -> Any:
@@ -185,37 +182,6 @@ class LogitNet(ParameterNet):
 
     def _compute_device(self) -> Any:
         return self.device
-
-    def _prepare_module(self) -> None:
-        """Let a network begin where the data are: their scale, the base rate."""
-        module = self._bare_module()
-        refuse_mixed_scales(module, self._bare_criterion())
-        if not hasattr(module, "prepare"):
-            return
-        rows = self._rows_to_show()
-        parameter = next(module.parameters(), None)
-        if rows is not None and parameter is not None:
-            rows = rows.to(parameter.device)
-        module.prepare(rows, self._base_logit())
-
-    def _rows_to_show(self) -> torch.Tensor | None:
-        train: Any = getattr(self._run, "train", None)
-        if isinstance(train, IterableDataset):
-            return None  # what is read from a stream once may not come again
-        batches = self.get_iterator(train, training=True)
-        if getattr(batches, "is_merged", False):
-            return batches.rows_to_show()
-        shown = [X for X, _ in self.get_iterator(some_rows(train), training=False)]
-        return torch.cat(shown) if isinstance(shown[0], torch.Tensor) else None
-
-    def _base_logit(self) -> float | None:
-        """Compute the logit of the share of positives, as weighted."""
-        assert self._data is not None
-        assert self._run is not None
-        draws_weights = self._run.is_fresh and not isinstance(self.module, nn.Module)
-        if not draws_weights or not 0 < self._data.batch_prior < 1:
-            return None
-        return float(logit(self._data.batch_prior) + np.log(self._data.pos_weight))
 
     # ---- the loop
 

@@ -1,0 +1,234 @@
+"""The default network for signals: `SignalNet`."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from skbin.networks.columns import ChannelScale
+from skbin.networks.layers import (
+    Dropout,
+    OutputLayers,
+    Prepared,
+    require_fractions,
+    require_sizes,
+)
+from skbin.networks.random_convolutions import RandomConvolutions
+from skbin.networks.ridge import ridge_logit
+from skbin.networks.signals import ResidualBlocks
+
+_N_RANDOM = 2_436
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS, _BATCH = 200, 3, 200, 128
+_LONGEST = 128  # steps that the blocks see
+_LEAST_DEVIATION = 1e-4
+_SHARE_OF_LEVELS = 0.2
+
+
+class SignalNet(Prepared):
+    """Residual blocks, averaged with a linear model over random convolutions.
+
+    The default for signals. Before training, a ridge regression is fitted in closed
+    form to the shares of steps at which 84 fixed kernels in several dilations respond
+    strongly [1]_, to the mean and deviation of each channel, and to the length; its
+    leave-one-out scores become logits by Platt's method. A few residual blocks [2]_ are
+    trained beside it, without seeing that logit; predictions average both logits.
+    Signals may differ in length: NaN follows the end of a signal.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of a signal. `BinaryNetClassifier` takes it from the data.
+    length : int
+        Steps of a signal. `BinaryNetClassifier` takes it from the data. Signals of
+        other lengths are accepted.
+    n_random : int, default=2436
+        Number of shares, a multiple of 84.
+    num_blocks : int, default=2
+        Residual blocks.
+    block_filters : int, default=16
+        Filters in the first block; the others have twice as many.
+    hidden_units : int, default=64
+        Width of the FC layer behind the blocks.
+    dropout : float, default=0.5
+        Fraction of the hidden units that are dropped in training.
+    linear_share : float, default=0.85
+        Share of the linear model in the mean of logits. 0: blocks alone.
+
+    References
+    ----------
+    .. [1] Dempster, Schmidt and Webb, "MiniRocket: a very fast (almost) deterministic
+       transform for time series classification", KDD 2021.
+    .. [2] Wang, Yan and Oates, "Time series classification from scratch with deep
+       neural networks: a strong baseline", IJCNN 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbin import BinaryNetClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 1, 60))
+    >>> y = np.arange(100) % 2
+    >>> X[y == 1, 0, 20:30] += 2
+    >>> net = BinaryNetClassifier(random_state=0).fit(X[:80], y[:80])
+    >>> net.score(X[80:], y[80:]) > 0.8
+    True
+    """
+
+    takes_unequal_lengths = True
+    _known: dict[Any, Any] | None = None
+
+    def __init__(
+        self,
+        n_channels: int,
+        length: int,
+        n_random: int = _N_RANDOM,
+        num_blocks: int = 2,
+        block_filters: int = 16,
+        hidden_units: int = 64,
+        dropout: float = 0.5,
+        linear_share: float = 0.85,
+    ) -> None:
+        super().__init__()
+        require_sizes(n_random=n_random, num_blocks=num_blocks)
+        require_sizes(block_filters=block_filters)
+        require_fractions(linear_share=linear_share)
+        self.linear_share = linear_share
+        self.length = length
+        self.pooled_steps = max(1, math.ceil(length / _LONGEST))
+        self.input_scale = ChannelScale(n_channels)
+        self.random = RandomConvolutions(n_channels, length, n_random)
+        n_features = self.random.n_outputs + 2 * n_channels + 1
+        self.blocks = ResidualBlocks(n_channels, num_blocks, block_filters)
+        self.head = OutputLayers(
+            self.blocks.n_outputs, hidden_units, dropout, first=Dropout(0.0)
+        )
+        self.linear_weight: torch.Tensor
+        self.linear_bias: torch.Tensor
+        self.shift: torch.Tensor
+        self.register_buffer("linear_weight", torch.zeros(n_features))
+        self.register_buffer("linear_bias", torch.zeros(()))
+        # What weights and samplers add to logits; the linear model knows nothing of it.
+        self.register_buffer("shift", torch.zeros(()))
+
+    @staticmethod
+    def training_for(shape: tuple[int, ...]) -> tuple[float, int]:
+        """Give the learning rate and the number of epochs that suit so many signals."""
+        n_epochs = math.ceil(_STEPS * _BATCH / shape[0])
+        return 0.001, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
+
+    def prepare(
+        self,
+        X: torch.Tensor | None,
+        base_logit: float | None,
+        target: torch.Tensor | None = None,
+        weight: torch.Tensor | None = None,
+    ) -> None:
+        """Fit the linear model, and start the blocks from the base rate.
+
+        Parameters
+        ----------
+        X, base_logit
+            As for `Prepared`.
+        target : tensor of shape (n_samples,), default=None
+            1 for positive rows. None: there is no linear model.
+        weight : tensor of shape (n_samples,), default=None
+            Weights of the rows.
+        """
+        super().prepare(X, base_logit)
+        self._known = {}
+        if X is None or target is None or len(target.unique()) < 2:
+            return
+        signals, is_there = self._signals(X)
+        self.random.learn(signals, is_there)
+        with torch.no_grad():
+            features = self._features(signals, is_there).double().cpu().numpy()
+        weights, bias = _standardized_ridge(
+            features,
+            target.double().cpu().numpy(),
+            None if weight is None else weight.double().cpu().numpy(),
+            n_levels=features.shape[1] - self.random.n_outputs,
+        )
+        self.linear_weight.copy_(torch.as_tensor(weights))
+        self.linear_bias.fill_(bias)
+        if base_logit is not None:
+            counted = target if weight is None else target * weight / weight.mean()
+            self.shift.fill_(base_logit - counted.mean().logit())
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute one logit for each signal: of the blocks alone in training.
+
+        Parameters
+        ----------
+        X : tensor of shape (n, n_channels, length) or (n, length)
+            Without a channel axis it is one channel.
+
+        Returns
+        -------
+        logit : tensor of shape (n,)
+        """
+        signals, is_there = self._signals(X)
+        logit = self.head(self.blocks(*self._pooled(signals, is_there)))
+        if self.training:
+            return logit
+        linear = self._linear_logit(X, signals, is_there)
+        return torch.lerp(logit, linear + self.shift, self.linear_share)
+
+    def _linear_logit(
+        self, X: torch.Tensor, signals: torch.Tensor, is_there: torch.Tensor
+    ) -> torch.Tensor:
+        """Compute the logit of the linear model; of rows held out once in a training."""
+        if self._known is None or X._base is None or X.is_inference():
+            features = self._features(signals, is_there)
+            return features @ self.linear_weight + self.linear_bias
+        # A view is cut from rows that live as long as the training, at the same place
+        # in each epoch. It is kept, so that nothing else can come to lie there.
+        key = X.data_ptr(), X.shape, X._version
+        if key not in self._known:
+            features = self._features(signals, is_there)
+            logit = features @ self.linear_weight + self.linear_bias
+            self._known[key] = X, logit
+        return self._known[key][1]
+
+    def conclude(self) -> None:
+        """Forget what was kept for the time of the training."""
+        self._known = None
+
+    def _signals(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        X = self.input_scale(X.unsqueeze(1) if X.dim() == 2 else X)
+        return torch.nan_to_num(X), ~torch.isnan(X[:, :1])
+
+    def _features(self, X: torch.Tensor, is_there: torch.Tensor) -> torch.Tensor:
+        n_steps = is_there.sum(dim=2)
+        mean = X.sum(dim=2) / n_steps
+        variance = X.square().sum(dim=2) / n_steps - mean.square()
+        length = n_steps / self.length
+        shares = self.random(X, is_there)
+        return torch.cat([shares, mean, variance.clamp(min=0).sqrt(), length], dim=1)
+
+    def _pooled(self, X: torch.Tensor, is_there: torch.Tensor) -> tuple[Any, Any]:
+        """Average neighbouring steps of long signals, which the blocks see."""
+        if self.pooled_steps > 1:
+            share = F.avg_pool1d(
+                is_there.to(X.dtype), self.pooled_steps, ceil_mode=True
+            )
+            X = F.avg_pool1d(X, self.pooled_steps, ceil_mode=True)
+            X, is_there = X / share.clamp(min=1e-6), share > 0
+        if torch.compiler.is_exporting():  # a graph cannot branch on the data
+            return X, is_there
+        return X, None if bool(is_there.all()) else is_there
+
+
+def _standardized_ridge(
+    features: Any, target: Any, weight: Any, n_levels: int
+) -> tuple[Any, float]:
+    """Fit the ridge regression to features of equal variance, but for the levels."""
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    varies = deviation > _LEAST_DEVIATION
+    factor = np.where(varies, 1 / np.where(varies, deviation, 1.0), 0.0)
+    # Levels and lengths are few beside the shares, and would be drowned by them.
+    n_shares = len(factor) - n_levels
+    factor[n_shares:] *= min(5.0, math.sqrt(_SHARE_OF_LEVELS * n_shares / n_levels))
+    weights, bias = ridge_logit((features - mean) * factor, target, weight)
+    return weights * factor, bias - float(mean @ (weights * factor))
