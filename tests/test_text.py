@@ -327,7 +327,7 @@ def test_a_table_is_refused_and_its_column_is_named():
 @pytest.mark.parametrize("container", [list, np.array, pd.Series])
 def test_texts_without_an_encoder_are_refused_with_the_fix(container):
     net = BinaryNetClassifier(TextConvNet)
-    with pytest.raises(ValueError, match="Put a TokenEncoder before the net"):
+    with pytest.raises(ValueError, match="put a TokenEncoder before the net"):
         net.fit(container(["hello", "world"]), [0, 1])
 
 

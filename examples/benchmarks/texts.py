@@ -3,10 +3,10 @@ Texts: the default against strong linear models
 ===============================================
 
 Each file of ``--data`` is a ``.npz`` with strings ``X`` and labels ``y``, or a ``.csv``
-with a column of strings and one of labels, ``target``. For seeds 0, 1, ... it is split 70 : 30,
-stratified, and this prints means over the seeds, on the 30 %, of average precision, log
-loss, Brier score and the seconds of a fit; then the means over the files, and the mean
-rank by average precision.
+with a column of strings and one of labels, ``target``. For seeds 0, 1, ... it is split
+70 : 30, stratified, and this prints means over the seeds, on the 30 %, of average
+precision, log loss, Brier score and the seconds of a fit; then the means over the
+files, and the mean rank by average precision.
 
 - *TF-IDF, words* and *words + characters*: logistic regression over words and pairs of
   words, and over two to five characters within words as well, the C of 1 to 100 that is

@@ -22,6 +22,7 @@ from skbin.data.arrays import (
     table_of,
     with_logits_of_texts,
 )
+from skbin.data.cells import is_missing
 from skbin.data.datasets import (
     encode,
     offset_of_dataset,
@@ -220,7 +221,9 @@ def _holds_arrays(dataset: SkorchDataset) -> bool:
 
 
 def _may_be_text(X: Any) -> bool:
-    return np.ndim(X.iloc[0]) > 0 or any(isinstance(value, str) for value in X)
+    """Whether a Series starts as one of texts does, or of signals."""
+    first: Any = next((value for value in X if not is_missing(value)), None)
+    return isinstance(first, str) or np.ndim(first) > 0 or first is None
 
 
 def _refuse_missing_labels(y: Any) -> None:

@@ -51,7 +51,8 @@ class LinearModel:
         for block, buckets, weights in zip(
             blocks, self.buckets, self.weights, strict=True
         ):
-            total += normalize(block[:, buckets]) @ weights.astype(np.float64)
+            if len(buckets):
+                total += normalize(block[:, buckets]) @ weights.astype(np.float64)
         return total
 
 
@@ -211,7 +212,7 @@ def _fit(
         return LinearModel(tuple(known), nothing, float(logit(share)))
     ratios = [_log_count_ratios(block, y, weight) for block in kept]
     scaled = [
-        normalize(block).multiply(ratio)
+        (normalize(block) if len(ratio) else block).multiply(ratio)
         for block, ratio in zip(kept, ratios, strict=True)
     ]
     model = LogisticRegression(C=_C, max_iter=1000)

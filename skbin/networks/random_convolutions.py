@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -106,8 +107,9 @@ def _dilations(length: int, n_of_kernel: int) -> tuple[list[int], list[int]]:
     """Spread dilations over powers of 2 up to the length, and biases over them."""
     n_exponents = min(n_of_kernel, _MOST_DILATIONS)
     largest = max(1.0, (length - 1) / (_WIDTH - 1))
-    exponents = torch.linspace(0, math.log2(largest), n_exponents)
-    dilations, counts = (2**exponents + 1e-4).long().unique(return_counts=True)
+    exponents = np.linspace(0, math.log2(largest), n_exponents)
+    spread = (2**exponents + 1e-4).astype(int)
+    dilations, counts = np.unique(spread, return_counts=True)
     n_biases = counts * n_of_kernel // n_exponents
     n_biases[0] += n_of_kernel - n_biases.sum()
     used = n_biases > 0

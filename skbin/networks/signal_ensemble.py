@@ -24,6 +24,7 @@ _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS, _BATCH = 200, 3, 200, 128
 _LONGEST = 128  # steps that the blocks see
 _LEAST_DEVIATION = 1e-4
 _SHARE_OF_LEVELS = 0.2
+_MOST_BATCHES_KNOWN = 64
 
 
 class SignalNet(Prepared):
@@ -77,7 +78,7 @@ class SignalNet(Prepared):
     """
 
     takes_unequal_lengths = True
-    _known: dict[Any, Any] | None = None
+    _known: dict[bytes, torch.Tensor] | None = None
 
     def __init__(
         self,
@@ -178,18 +179,22 @@ class SignalNet(Prepared):
     def _linear_logit(
         self, X: torch.Tensor, signals: torch.Tensor, is_there: torch.Tensor
     ) -> torch.Tensor:
-        """Compute the logit of the linear model; of rows held out once in a training."""
-        if self._known is None or X._base is None or X.is_inference():
-            features = self._features(signals, is_there)
-            return features @ self.linear_weight + self.linear_bias
-        # A view is cut from rows that live as long as the training, at the same place
-        # in each epoch. It is kept, so that nothing else can come to lie there.
-        key = X.data_ptr(), X.shape, X._version
-        if key not in self._known:
-            features = self._features(signals, is_there)
-            logit = features @ self.linear_weight + self.linear_bias
-            self._known[key] = X, logit
-        return self._known[key][1]
+        """Compute the logit of the linear model, once for rows that are held out."""
+        if self._known is None:
+            return self._computed_logit(signals, is_there)
+        key = X.cpu().numpy().tobytes()
+        if key in self._known:
+            return self._known[key]
+        logit = self._computed_logit(signals, is_there)
+        if len(self._known) < _MOST_BATCHES_KNOWN:
+            self._known[key] = logit
+        return logit
+
+    def _computed_logit(
+        self, signals: torch.Tensor, is_there: torch.Tensor
+    ) -> torch.Tensor:
+        features = self._features(signals, is_there)
+        return features @ self.linear_weight + self.linear_bias
 
     def conclude(self) -> None:
         """Forget what was kept for the time of the training."""

@@ -62,14 +62,14 @@ class ParameterNet(NeuralNetBinaryClassifier):
         "iterator_valid": [callable, StrOptions({"auto"})],
         "dataset": [callable, Dataset, StrOptions({"auto"})],
         "lr": [
-            StrOptions({"auto"}),
             Interval(Real, 0, None, closed="left"),
             torch.Tensor,
             np.ndarray,
+            StrOptions({"auto"}),
         ],
         "max_epochs": [
-            StrOptions({"auto"}),
             Interval(Integral, 0, None, closed="left"),
+            StrOptions({"auto"}),
         ],
         "batch_size": [
             None,  # of a Dataset whose samples are batches
