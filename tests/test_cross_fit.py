@@ -269,7 +269,7 @@ def test_the_default_is_a_net_for_tables_or_for_signals(people):
     assert type(model.estimators_[0].module_).__name__ == "DenseNet"
     signals = np.random.default_rng(0).normal(size=(40, 2, 20))
     model = CrossFitClassifier(cv=2, random_state=0).fit(signals, np.arange(40) % 2)
-    assert type(model.estimators_[0].module_).__name__ == "ConvNet"
+    assert type(model.estimators_[0].module_).__name__ == "SignalNet"
 
 
 # ---- probabilities

@@ -417,6 +417,53 @@ def test_scores_without_room_between_them_are_drawn(score, scale):
     display.plot_reliability(scale=scale).figure.canvas.draw()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"confidence_level": 95}, "confidence_level"),
+        ({"n_bootstraps": -5}, "n_bootstraps"),
+        ({"choice": 2}, "choice must be .* got 2"),
+        ({"choice": float("nan")}, "got nan"),
+    ],
+)
+def test_what_no_display_can_be_drawn_with_is_refused(scores, options, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdDisplay.from_predictions(*scores, **options)
+
+
+def test_the_chosen_cutoff_is_on_the_axis(scores):
+    y, score = scores
+    display = ThresholdDisplay.from_predictions(y, score / 30, choice=0.9)
+    low, high = display.ax_.get_xlim()
+    assert low < 0.9 < high
+
+
+def test_a_second_display_on_the_same_axes_cuts_nothing_off(scores):
+    y, score = scores
+    first = ThresholdDisplay.from_predictions(y, score)
+    before = first.ax_.get_xlim()
+    ThresholdDisplay.from_predictions(y, score / 50, ax=first.ax_)
+    low, high = first.ax_.get_xlim()
+    assert low < before[0]
+    assert high >= before[1]
+
+
+def test_a_metric_of_any_name_is_in_the_legend(scores):
+    def _mine(y_true, y_pred):
+        return 0.5
+
+    display = ThresholdDisplay.from_predictions(*scores, metrics=["f1", _mine])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["f1", "mine"]
+
+
+def test_tiny_scores_are_drawn():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [80, 20])
+    display = ThresholdDisplay.from_predictions(y, 1e-9 * (1 + y + rng.random(100)))
+    assert len(display.lines_[0].get_xdata()) > 50
+
+
 def test_bands_hold_what_other_samples_give():
     def draw(rng):
         y = np.repeat([0, 1], [400, 40])

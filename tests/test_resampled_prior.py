@@ -8,7 +8,10 @@ from imblearn.ensemble import BalancedBaggingClassifier
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from sklearn.datasets import make_classification
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline as sklearn_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbin import BalancedBatches, BinaryNetClassifier, CrossFitClassifier
@@ -82,3 +85,25 @@ def test_a_cross_fit_calibrates_what_a_sampler_has_shifted():
     given = pipeline.set_params(binarynetclassifier__prior=float(y.mean()))
     model = CrossFitClassifier(given, cv=3, calibrate=False, random_state=0).fit(X, y)
     assert np.isfinite(model.out_of_fold_).all()
+
+
+def test_a_sampler_before_a_cross_fit_is_named():
+    model = CrossFitClassifier(LogisticRegression(), cv=3, random_state=0)
+    with pytest.warns(UserWarning, match="SMOTE has resampled the rows") as record:
+        make_pipeline(A_THIRD, model).fit(X, y)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_a_sampler_deeper_in_the_pipeline_is_refused_without_calibration():
+    inner = make_pipeline(RandomOverSampler(random_state=0), a_net())
+    nested = sklearn_pipeline(StandardScaler(), inner)
+    with pytest.raises(ValueError, match="behind the sampler 'randomoversampler'"):
+        CrossFitClassifier(nested, cv=3, calibrate=False).fit(X, y)
+
+
+def test_a_net_before_the_sampler_is_not_warned_of():
+    selection = SelectFromModel(a_net(), importance_getter=lambda net: np.ones(20))
+    pipeline = make_pipeline(selection, A_THIRD, LogisticRegression())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.fit(X, y)

@@ -10,8 +10,9 @@ import subprocess
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
-from skbin import ThresholdDisplay, select_threshold
+from skbin import CrossFitClassifier, ThresholdDisplay, select_threshold
 
 BROWSER = next(
     filter(None, map(shutil.which, ["chromium", "google-chrome", "chromium-browser"])),
@@ -175,3 +176,97 @@ def test_a_million_scores_make_a_small_page(tmp_path):
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert len(text) < 300_000
     assert str(score[score >= 0.123].min()) in text
+
+
+def page_of(tmp_path, y, score, **options):
+    path = tmp_path / "page.html"
+    costs = {key: options.pop(key) for key in [*options] if key.startswith("cost_of")}
+    ThresholdDisplay.from_predictions(y, score, n_bootstraps=0, **options).to_html(
+        path, **costs
+    )
+    return path
+
+
+@in_a_browser
+def test_above_all_scores_there_is_no_alarm(scores, page, tmp_path):
+    cells = shown(page[0], tmp_path, "set('cutoff', 0.99999);")
+    assert numbers(cells, "fp", "tp") == [0, 0]
+
+
+@in_a_browser
+def test_the_chosen_cutoff_is_shown_as_it_was_chosen(tmp_path):
+    path = page_of(tmp_path, [0, 0, 1, 1], [0.1, 0.2, 0.7, 0.8], choice=0.35)
+    cells = shown(path, tmp_path)
+    assert cells["cutoff"] == "0.35"
+    assert numbers(cells, "tp", "fp") == [500, 0]
+
+
+@in_a_browser
+def test_a_field_that_is_emptied_or_wrong_changes_nothing(scores, page, tmp_path):
+    path, _ = page
+    before = shown(path, tmp_path)
+    after = shown(
+        path, tmp_path, "set('cutoff', ''); set('miss', ''); set('share', 2);"
+    )
+    for name in ("tp", "fp", "cost", "alarms"):
+        assert after[name] == before[name]
+
+
+@in_a_browser
+def test_steps_to_the_left_pass_a_gap_between_scores(tmp_path):
+    path = page_of(tmp_path, [0, 1, 0, 1], [0.001, 0.002, 0.9, 0.95], choice=0.9)
+    step = "set('slider', Number($('slider').value) - 0.01);"
+    cells = shown(path, tmp_path, step)
+    assert numbers(cells, "tp", "fp") == [500, 250]
+
+
+@in_a_browser
+def test_costs_that_are_gains_are_kept(scores, tmp_path):
+    path = page_of(tmp_path, *scores, cost_of_alarm=-2, cost_of_miss=3)
+    cells = shown(path, tmp_path)
+    expected = 3 * float(cells["fn"]) - 2 * float(cells["fp"])
+    assert float(cells["cost"]) == pytest.approx(expected, abs=0.3)
+
+
+@in_a_browser
+def test_weighted_samples_are_not_counted(scores, tmp_path):
+    y, score = scores
+    weight = np.full(len(y), 0.001)
+    path = page_of(tmp_path, y, score, sample_weight=weight)
+    assert (
+        "Weighted samples, 10.0 % of them positives" in shown(path, tmp_path)["about"]
+    )
+
+
+def test_costs_by_sample_must_be_given_as_numbers(scores, tmp_path):
+    y, score = scores
+    matrix = [[0, 1], [np.arange(len(y)), 0]]
+    with pytest.raises(ValueError, match="Pass cost_of_miss and cost_of_alarm"):
+        page_of(tmp_path, y, score, cost_matrix=matrix)
+    path = page_of(tmp_path, y, score, cost_matrix=matrix, cost_of_miss=7)
+    assert '"miss": 7.0, "alarm": 1.0' in path.read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="must be a finite number"):
+        page_of(tmp_path, y, score, cost_of_miss=float("nan"))
+
+
+def test_a_cross_fit_hands_its_costs_to_the_page(scores, tmp_path):
+    y, score = scores
+    model = CrossFitClassifier(
+        LogisticRegression(),
+        cutoff={"cost_matrix": [[0, 5], [500, 0]]},
+        cv=3,
+        random_state=0,
+    ).fit(score[:, np.newaxis], y)
+    path = tmp_path / "page.html"
+    ThresholdDisplay.from_estimator(model).to_html(path)
+    assert '"miss": 500.0, "alarm": 5.0' in path.read_text(encoding="utf-8")
+
+
+def test_few_positives_among_a_million_scores_are_all_on_the_page(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [10**6, 300])
+    score = expit(rng.normal(3 * y - 5))
+    path = page_of(tmp_path, y, score, metrics=["f1"])
+    text = path.read_text(encoding="utf-8")
+    recall = json.loads(re.search(r'"recall": (\[.*?\])', text).group(1))
+    assert np.abs(np.diff(recall)).max() < 0.01

@@ -1,5 +1,6 @@
 """What `CrossFitClassifier.fit` was given, checked before training."""
 
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -20,8 +21,8 @@ from skbin.data.labels import (
     find_labels,
     warn_if_positive_is_frequent,
 )
-from skbin.machine.callers import stacklevel_of_user
-from skbin.nesting import chosen_positive_label, innermost
+from skbin.machine.callers import fitting_steps, stacklevel_of_user
+from skbin.nesting import chosen_positive_label, innermost, layers
 
 
 def rows_of_fit(
@@ -89,8 +90,12 @@ def require_probabilities(estimator: Any, calibrate: bool) -> None:
             "positives of the training rows, and would undo it. Pass calibrate=False, "
             "or prior=None."
         )
-    steps = getattr(estimator, "steps", [])
-    samplers = [name for name, step in steps if hasattr(step, "fit_resample")]
+    samplers = [
+        name
+        for layer in layers(estimator)
+        for name, step in getattr(layer, "steps", [])
+        if hasattr(step, "fit_resample")
+    ]
     if not calibrate and prior == "train" and samplers:
         raise ValueError(
             f"estimator has prior='train' behind the sampler {samplers[0]!r}, whose "
@@ -101,4 +106,20 @@ def require_probabilities(estimator: Any, calibrate: bool) -> None:
         raise ValueError(
             f"{type(estimator).__name__} has no predict_proba, and its margins become "
             "probabilities by calibration alone. Pass calibrate=True."
+        )
+
+
+def warn_if_resampled_before() -> None:
+    """Warn where a pipeline around the cross-fit has resampled its rows."""
+    samplers = [
+        type(step).__name__ for step in fitting_steps() if hasattr(step, "fit_resample")
+    ]
+    if samplers:
+        warnings.warn(
+            f"{' and '.join(samplers)} has resampled the rows before the cross-fit, so "
+            "that its probabilities, its cutoff and its report refer to a share of "
+            "positives that the sampler has made. Put the sampler inside: "
+            "CrossFitClassifier(make_pipeline(sampler, classifier)).",
+            UserWarning,
+            stacklevel=stacklevel_of_user(),
         )

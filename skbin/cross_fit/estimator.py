@@ -31,7 +31,12 @@ from sklearn.utils.validation import (
 )
 
 from skbin.classifier import BinaryNetClassifier
-from skbin.cross_fit.admission import labels_of_fit, require_probabilities, rows_of_fit
+from skbin.cross_fit.admission import (
+    labels_of_fit,
+    require_probabilities,
+    rows_of_fit,
+    warn_if_resampled_before,
+)
 from skbin.cross_fit.calibration import LogitMap, fitted_map
 from skbin.cross_fit.members import (
     default_member,
@@ -228,6 +233,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X, y, weight = rows_of_fit(X, y, sample_weight)
         labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
         require_probabilities(self._given_estimator(), self.calibrate)
+        warn_if_resampled_before()
         if weight is not None:  # rows of weight zero may have a label of their own
             y = np.where(weight > 0, y, labels.negative)
         rule = self._rule()

@@ -57,11 +57,11 @@ def splits_of(
                 f"Split {number} of cv leaves out rows that it trains on: their scores "
                 "would say nothing of new rows."
             )
-        where = f"Split {number} of cv{_groups_of(params, left_out)}"
         if missing := _classes_missing_in(train, y, weight, labels):
             raise ValueError(
-                f"{where} trains on no row of {missing[0]!r}. Choose another splitter, "
-                "such as one that stratifies, or more rows to begin with."
+                f"Split {number} of cv{_groups_of(params, left_out)} trains on no row "
+                f"of {missing[0]!r}. Choose another splitter, such as one that "
+                "stratifies, or more rows to begin with."
             )
     scored = np.unique(np.concatenate([left_out for _, left_out in splits]))
     if len(np.unique(y[scored][weight[scored] > 0])) < 2:
@@ -121,7 +121,8 @@ def _warn_of_one_class(
     if not numbers:
         return
     number = numbers[0]
-    others = f", as {len(numbers) - 1} others do" if len(numbers) > 1 else ""
+    n_others = len(numbers) - 1
+    others = f", and {n_others} more leave out one class alone" if n_others else ""
     warnings.warn(
         f"Split {number} of cv{_groups_of(params, splits[number][1])} leaves out no "
         f"row of {missing[number][0]!r}{others}: its member is stopped and judged by "
@@ -136,5 +137,6 @@ def _groups_of(params: dict[str, Any], left_out: NDArray[np.intp]) -> str:
     """Name the groups that a split leaves out, where there are groups."""
     if params.get("groups") is None:
         return ""
-    groups = np.unique(np.asarray(params["groups"])[left_out]).tolist()
+    of_rows = np.asarray(params["groups"], dtype=object)[left_out]
+    groups = list(dict.fromkeys(of_rows))
     return f" (which leaves out the groups {reprlib.repr(groups)})"

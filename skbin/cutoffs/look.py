@@ -11,7 +11,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 # The log-odds of networks reach farther than any cutoff of use.
-_WIDEST = 1e-5, 1 - 1e-5
+_WIDEST, _TINIEST = 1e-5, 1e-100
 _MARGIN = 0.3  # logits
 
 
@@ -39,9 +39,11 @@ def put_legend_below(ax: Any) -> None:
 
 
 def has_a_place(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether a probability can be shown by its log-odds."""
-    low, high = _WIDEST
-    return (values > low) & (values < high)
+    """Whether each probability is shown on an axis of log-odds."""
+    inside = (values > _WIDEST) & (values < 1 - _WIDEST)
+    if inside.sum() > 1:
+        return inside
+    return (values > _TINIEST) & (values < 1)
 
 
 def show_probabilities(axis: Any, scale: str, values: NDArray[np.float64]) -> None:
@@ -50,6 +52,8 @@ def show_probabilities(axis: Any, scale: str, values: NDArray[np.float64]) -> No
     if scale == "probability":
         limit(-0.02, 1.02)
         return
+    if axis.get_scale() == "logit":  # of a display that was drawn there before
+        values = np.r_[values, axis.get_view_interval()]
     getattr(axis.axes, f"set_{axis.axis_name}scale")("logit")
     axis.set_major_formatter("{x:.9g}")
     axis.set_minor_formatter("")

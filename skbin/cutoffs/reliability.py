@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: `reliability_of`."""
+"""Whether probabilities mean what they say: groups of alike scores."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from skbin.cutoffs.look import curve_style, show_probabilities
 from skbin.cutoffs.scored_rows import ScoredRows
 from skbin.cutoffs.smoothing import effective_size
 
@@ -63,3 +64,18 @@ def _of_group(rows: ScoredRows, chosen: Any, confidence_level: float) -> list[fl
     low = beta.ppf(tail, share * n, (1 - share) * n + 1) if share > 0 else 0.0
     high = beta.isf(tail, share * n + 1, (1 - share) * n) if share < 1 else 1.0
     return [probability, share, float(low), float(high)]
+
+
+def draw_reliability(found: Reliability, ax: Any, scale: str) -> None:
+    """Draw the share of positives of each group at its mean probability."""
+    ends = np.r_[found.probability, found.low, found.high]
+    show_probabilities(ax.xaxis, scale, ends)
+    show_probabilities(ax.yaxis, scale, ends)
+    bottom, top = ax.get_ylim()
+    ax.plot([bottom, top], [bottom, top], color="0.5", linestyle=":")
+    color = curve_style(0)["color"]
+    # A share of 0 or 1 has no log-odds, but one end of its interval can be drawn.
+    low, high = np.maximum(found.low, bottom), np.minimum(found.high, top)
+    ax.vlines(found.probability, low, high, color=color)
+    ax.plot(found.probability, found.share, "o", color=color)
+    ax.set(xlabel="mean probability", ylabel="share of positives")

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skbin.cutoffs.choice import select_threshold
 from skbin.cutoffs.curve import Objective
 from skbin.cutoffs.metrics import distinct_names, precision
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
@@ -43,6 +45,15 @@ def curves_of_scores(
     stacklevel: int,
 ) -> dict[str, Any]:
     """Give thresholds, values, bands, outcomes and reliability, by ascending cutoff."""
+    given = {
+        "n_bootstraps": n_bootstraps,
+        "confidence_level": confidence_level,
+        "random_state": random_state,
+    }
+    allowed = select_threshold._skl_parameter_constraints
+    validate_parameter_constraints(
+        {name: allowed[name] for name in given}, given, caller_name="ThresholdDisplay"
+    )
     rows, labels = read_rows(
         y_true,
         y_score,
@@ -127,3 +138,16 @@ def _values_on(sample: ScoreDistributions, objective: Objective) -> NDArray[np.f
     # It counts as 0 where there is no alarm, which says nothing: there the band ends.
     _, false_positives, _, true_positives = sample.counts()
     return np.where(false_positives + true_positives > 0, values, np.nan)
+
+
+def spread_places(found: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Choose some of many cutoffs, half of them evenly by the positives found.
+
+    Of a million scores few lie where the positives are.
+    """
+    if len(found) <= most:
+        return np.arange(len(found))
+    evenly = np.linspace(0, len(found) - 1, most // 2).round().astype(int)
+    levels = np.linspace(found[-1], found[0], most // 2)
+    by_positives = len(found) - 1 - np.searchsorted(found[::-1], levels)
+    return np.unique(np.r_[evenly, np.clip(by_positives, 0, len(found) - 1)])

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 
 from skbin.cutoffs.choice import ThresholdChoice
+from skbin.cutoffs.choice_mark import mark_choice, require_choice, threshold_of
+from skbin.cutoffs.kept_rows import chosen_by, costs_chosen_by, rows_out_of_fold
 from skbin.cutoffs.look import (
     curve_style,
     has_a_place,
@@ -17,10 +18,15 @@ from skbin.cutoffs.look import (
     put_legend_below,
     show_probabilities,
 )
-from skbin.cutoffs.reliability import Reliability
-from skbin.cutoffs.scored_curves import COST, Outcomes, curves_of_scores
+from skbin.cutoffs.reliability import Reliability, draw_reliability
+from skbin.cutoffs.scored_curves import (
+    COST,
+    Outcomes,
+    curves_of_scores,
+    spread_places,
+)
 from skbin.cutoffs.searched_curves import curves_of_search
-from skbin.cutoffs.threshold_page import write_page
+from skbin.cutoffs.threshold_page import costs_of, write_page
 from skbin.data.labels import find_labels
 from skbin.nesting import chosen_positive_label, innermost, input_of_innermost
 
@@ -49,7 +55,7 @@ class ThresholdDisplay:
     choice : ThresholdChoice or float, default=None
         The chosen cutoff, with its interval if `select_threshold` has chosen it.
     cost_matrix : array-like of shape (2, 2), default=None
-        The costs that are drawn, from which the page of `to_html` starts.
+        The costs from which the page of `to_html` starts.
     estimator_name : str, default=None
         Title of the picture.
 
@@ -96,6 +102,7 @@ class ThresholdDisplay:
         self.thresholds = thresholds
         self.values = values
         self.bands = bands
+        require_choice(choice)
         self.outcomes = outcomes
         self.reliability = reliability
         self.choice = choice
@@ -152,9 +159,11 @@ random_state, scale, ax, **kwargs
         """
         check_is_fitted(estimator)
         net = innermost(estimator)
+        costs = cost_matrix
         if X is None:
-            rows = _out_of_fold(estimator, y, sample_weight, pos_label)
-            choice = _chosen(estimator) if choice is None else choice
+            rows = rows_out_of_fold(estimator, y, sample_weight, pos_label)
+            choice = chosen_by(estimator) if choice is None else choice
+            costs = costs_chosen_by(estimator) if cost_matrix is None else costs
             name = name or type(estimator).__name__
         else:
             if pos_label is None:
@@ -181,9 +190,7 @@ random_state, scale, ax, **kwargs
             stacklevel=3,
         )
         name = name or type(net).__name__
-        display = cls(
-            **curves, choice=choice, cost_matrix=cost_matrix, estimator_name=name
-        )
+        display = cls(**curves, choice=choice, cost_matrix=costs, estimator_name=name)
         return display.plot(ax=ax, scale=scale, **kwargs)
 
     @classmethod
@@ -228,8 +235,8 @@ random_state, scale, ax, **kwargs
             in `select_threshold`; 0 for no bands. There is none where a class has fewer
             than ten samples, nor for metrics that do not follow from the four counts.
         confidence_level : float in (0, 1), default=0.95
-            How often a band holds, at one cutoff, what the cutoff gives on another
-            sample of this size.
+            How often a band holds, at one cutoff, what the cutoff gives in the
+            population from which the samples were drawn.
         random_state : int, numpy.random.RandomState or None, default=None
             Seeds the bootstrap.
         scale : {"logit", "probability"}, default="logit"
@@ -330,45 +337,32 @@ random_state, scale, ax, **kwargs
         style = {"marker": "."} if is_searched else {"drawstyle": "steps-pre"}
         for number, (name, values) in enumerate(self.values.items()):
             style_of_line = {**curve_style(number), **style, **kwargs}
-            self.lines_ += self.ax_.plot(x, values[drawn], label=name, **style_of_line)
+            # matplotlib's legend leaves out what begins with an underscore.
+            label = name.lstrip("_") or name
+            self.lines_ += self.ax_.plot(x, values[drawn], label=label, **style_of_line)
             if self.bands and name in self.bands:
                 color = self.lines_[-1].get_color()
                 ends = self.bands[name][:, drawn]
                 self.ax_.fill_between(x, *ends, color=color, alpha=0.15, linewidth=0)
-        self._mark_choice()
+        self.choice_line_ = mark_choice(self.choice, self.ax_)
         by_cost = list(self.values) == [COST]
         self.ax_.set(
             xlabel="cutoff (probability)",
             ylabel="expected cost for each sample" if by_cost else "value",
             title=self.estimator_name or "",
         )
-        show_probabilities(self.ax_.xaxis, scale, x)
+        marked = [] if self.choice is None else [float(threshold_of(self.choice))]
+        show_probabilities(self.ax_.xaxis, scale, np.r_[x, marked])
         put_legend_below(self.ax_)
         return self
 
     def _drawn(self, scale: str) -> NDArray[np.intp]:
         is_inside = has_a_place(self.thresholds) | (scale == "probability")
         drawn = np.flatnonzero(is_inside)
-        return drawn[:: len(drawn) // _MOST_POINTS_DRAWN + 1]
-
-    def _mark_choice(self) -> None:
-        self.choice_line_ = None
-        if self.choice is None:
-            return
-        threshold: Any = self.choice
-        interval, level = None, 0.0
-        if isinstance(self.choice, ThresholdChoice):
-            threshold = self.choice.threshold
-            interval = self.choice.threshold_interval
-            level = self.choice.confidence_level
-        number = float(threshold)
-        label = f"chosen cutoff {number:.3g} (logit {logit(number):.3g})"
-        self.choice_line_ = self.ax_.axvline(number, color="black", label=label)
-        if interval is None or np.isnan(interval[0]):
-            return
-        low, high = interval
-        label = f"{level:.0%} interval {low:.3g} to {high:.3g}"
-        self.ax_.axvspan(low, high, color="0.85", zorder=0, label=label)
+        if self.outcomes is None:
+            return drawn
+        found = self.outcomes.true_positives[drawn]
+        return drawn[spread_places(found, _MOST_POINTS_DRAWN)]
 
     def plot_reliability(self, ax: Any = None, *, scale: str = "logit") -> Any:
         """Draw whether probabilities mean what they say.
@@ -403,27 +397,17 @@ random_state, scale, ax, **kwargs
         'mean probability'
         >>> plt.close()
         """
-        found = self._kept("reliability")
         ax, _ = make_axes(ax)
-        ends = np.r_[found.probability, found.low, found.high]
-        show_probabilities(ax.xaxis, scale, ends)
-        show_probabilities(ax.yaxis, scale, ends)
-        bottom, top = ax.get_ylim()
-        ax.plot([bottom, top], [bottom, top], color="0.5", linestyle=":")
-        color = curve_style(0)["color"]
-        # A share of 0 or 1 has no log-odds, but its interval has one end that can be
-        # drawn.
-        ax.vlines(
-            found.probability,
-            np.maximum(found.low, bottom),
-            np.minimum(found.high, top),
-            color=color,
-        )
-        ax.plot(found.probability, found.share, "o", color=color)
-        ax.set(xlabel="mean probability", ylabel="share of positives")
+        draw_reliability(self._kept("reliability"), ax, scale)
         return ax
 
-    def to_html(self, path: str | os.PathLike[str]) -> None:
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        cost_of_miss: float | None = None,
+        cost_of_alarm: float | None = None,
+    ) -> None:
         """Write a page on which the cutoff, the costs and the prior can be moved.
 
         One file, which needs no network and runs in any browser. It shows precision,
@@ -436,18 +420,23 @@ random_state, scale, ax, **kwargs
         ----------
         path : str or os.PathLike
             The file, ``"cutoffs.html"``. One that is there is replaced.
+        cost_of_miss, cost_of_alarm : float, default=None
+            What a missed positive, and a false alarm, cost more than the right
+            decision; the page starts from them. None: those of the cost matrix that was
+            drawn, or that a `CrossFitClassifier` has chosen by, else 10 and 1.
 
         Raises
         ------
         ValueError
-            After `from_search`, which knows no outcomes.
+            After `from_search`, which knows no outcomes; and without costs where those
+            of the cost matrix differ by sample.
         """
         write_page(
             path,
             self.thresholds,
             self._kept("outcomes"),
-            self.choice,
-            self.cost_matrix,
+            None if self.choice is None else float(threshold_of(self.choice)),
+            costs_of(self.cost_matrix, cost_of_miss, cost_of_alarm),
             self.estimator_name,
         )
 
@@ -459,26 +448,3 @@ random_state, scale, ax, **kwargs
             f"This display holds no {name}, which from_estimator and from_predictions "
             "find. A search keeps scores of decisions alone."
         )
-
-
-def _out_of_fold(
-    estimator: Any, y: Any, sample_weight: Any, pos_label: Any
-) -> dict[str, Any]:
-    """Give labels, scores and weights of the rows that an estimator has kept."""
-    if not hasattr(estimator, "out_of_fold_"):
-        raise TypeError(
-            f"{type(estimator).__name__} keeps no scores of its training rows. Pass X "
-            "and y that it was not trained on."
-        )
-    given = {"y": y, "sample_weight": sample_weight, "pos_label": pos_label}
-    named = [name for name, value in given.items() if value is not None]
-    if named:
-        raise ValueError(
-            f"Without X the rows of fit are drawn, with their own {named}. Leave them "
-            "out, or pass X."
-        )
-    return estimator.out_of_fold_rows()
-
-
-def _chosen(estimator: Any) -> Any:
-    return estimator.threshold_ if estimator.choice_ is None else estimator.choice_

@@ -18,14 +18,24 @@ def _library_of(frame) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def fitting_steps() -> list[Any]:
-    """Collect the steps of all pipelines whose `fit` is running now."""
+def fitting_steps(within: str | None = None) -> list[Any]:
+    """Collect the earlier steps of all pipelines whose last step is being fitted.
+
+    `within`: none, if one of the callers is from this package.
+    """
     steps: list[Any] = []
+    at_transformers = set()
     frame: Any = sys._getframe(1)
     while frame:
-        caller = frame.f_locals.get("self")
-        if frame.f_code.co_name.startswith("fit") and _is_pipeline(caller):
-            steps += [step for _, step in caller.steps]
+        module = str(frame.f_globals.get("__name__", ""))
+        if within is not None and module.startswith(within):
+            return []
+        caller, name = frame.f_locals.get("self"), frame.f_code.co_name
+        if name.startswith(("fit", "_fit")) and _is_pipeline(caller):
+            if name == "_fit":  # of the steps before the last one
+                at_transformers.add(id(caller))
+            elif id(caller) not in at_transformers:
+                steps += [step for _, step in caller.steps]
         frame = frame.f_back
     return steps
 

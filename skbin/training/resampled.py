@@ -3,18 +3,16 @@
 import warnings
 from typing import Any
 
-from skbin.data.splits import HeldOut
 from skbin.machine.callers import fitting_steps, stacklevel_of_user
 
 
 def warn_if_prior_is_resampled(net: Any, samples: Any) -> None:
     """Warn where the share of positives in training is that of a sampler."""
-    # A cross-fit calibrates on rows that no sampler has touched.
-    if not isinstance(net.prior, str) or isinstance(net.train_split, HeldOut):
+    if not isinstance(net.prior, str):
         return
-    samplers = [
-        type(step).__name__ for step in fitting_steps() if hasattr(step, "fit_resample")
-    ]
+    # A cross-fit calibrates what a sampler inside has shifted, and warns of others.
+    steps = fitting_steps(within="skbin.cross_fit")
+    samplers = [type(step).__name__ for step in steps if hasattr(step, "fit_resample")]
     if not samplers:
         return
     negatives, positives = samples.class_totals()
