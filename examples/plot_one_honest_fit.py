@@ -8,8 +8,7 @@ the rows and stopped by the last fifth, so that every payment has a score from a
 that has not seen it. These scores calibrate the probabilities, choose a cutoff, and say
 what to expect, and not one row is set aside for it.
 
-The end shows what each step gained: the whole table, five members, the cutoff, and a
-decision for each payment.
+The end shows what each step gains, and what it does not.
 """
 
 # %%
@@ -92,10 +91,14 @@ amount = X_test["amount"].to_numpy()
 by_row = bayes_decisions(probability, [[0, CHECK], [amount, CHECK]])
 
 # %%
-# What each step gained
-# ---------------------
+# What each step gains
+# --------------------
 # The same network, first as it is often used: on the columns of numbers alone, decided
-# at 0.5. Then each step in turn, judged on payments that were not used before.
+# at 0.5. Then each step in turn, judged on payments that were not used before. The
+# strings and times win the ranking. Five members rank no better than one network here;
+# what they give is a score from outside for every row, and with it the cutoff, which
+# is what saves money. At 0.5 no network does: hardly a payment is a fraud more likely
+# than not.
 numbers = ["amount", "n_before"]
 plain = BinaryNetClassifier(pos_label="fraud", random_state=0)
 on_numbers = clone(plain).fit(X[numbers], y)

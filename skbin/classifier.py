@@ -47,7 +47,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     Parameters
     ----------
     module : "auto", torch.nn.Module class, callable or instance, default="auto"
-        The network. "auto" is `DenseNet` for tables, `ConvNet` for signals and
+        The network. "auto" is `DenseNet` for tables, `SignalNet` for signals and
         `TextNet` for texts. An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of
         ``(n, 2)``, two logits or log-softmax scores, it becomes their difference,
         ``out[:, 1] - out[:, 0]``. Parameters
@@ -157,8 +157,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     See Also
     --------
     DenseNet : The default network for tables.
-    ConvNet : The default network for signals.
-    TextConvNet : The network for texts.
+    SignalNet : The default network for signals.
+    TextNet : The default network for texts.
     skorch.NeuralNetBinaryClassifier : The parent class.
 
     Notes

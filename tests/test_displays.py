@@ -508,6 +508,33 @@ def test_a_band_of_precision_ends_where_there_may_be_no_alarm(scores):
     assert np.isfinite(display.bands["recall"]).all()
 
 
+def test_a_band_of_costs_lies_about_the_costs(scores):
+    matrix = [[0, 1], [5, 0]]
+    display = ThresholdDisplay.from_predictions(
+        *scores, cost_matrix=matrix, random_state=0
+    )
+    low, high = display.bands["expected cost"]
+    cost = display.values["expected cost"]
+    assert np.mean((low <= cost) & (cost <= high)) > 0.95
+    assert low.min() > 0
+
+
+def test_groups_of_the_reliability_reach_where_positives_are(scores):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [20_000, 100])
+    found = ThresholdDisplay.from_predictions(
+        y, expit(rng.normal(3 * y - 6)), n_bootstraps=0
+    ).reliability
+    # Of groups of equally many rows one alone would hold nearly all positives.
+    assert np.sum(found.share > 0.01) >= 4
+
+
+def test_an_unknown_scale_of_the_reliability_is_refused(scores):
+    display = ThresholdDisplay.from_predictions(*scores)
+    with pytest.raises(ValueError, match="scale must be"):
+        display.plot_reliability(scale="odds")
+
+
 def test_wider_bands_are_surer(scores):
     narrow, wide = (
         ThresholdDisplay.from_predictions(

@@ -42,7 +42,8 @@ def shown(path, tmp_path, script=""):
       const all = {};
       for (const e of document.querySelectorAll("[id]"))
         all[e.id] = e.tagName === "INPUT" ? e.value : e.textContent;
-      all.curves = document.querySelectorAll(".curve").length;
+      const curves = [...document.querySelectorAll(".curve")];
+      all.curves = curves.map((curve) => curve.getAttribute("d"));
       document.body.innerHTML = "";
       document.body.dataset.all = JSON.stringify(all);
     """
@@ -90,7 +91,7 @@ def numbers(cells, *names):
 def test_the_page_opens_at_the_chosen_cutoff(scores, page, tmp_path):
     path, choice = page
     cells = shown(path, tmp_path)
-    assert cells["curves"] == 3
+    assert len(set(cells["curves"])) == 3
     expected = outcomes(scores, choice.threshold)
     assert numbers(cells, "tn", "fp", "fn", "tp") == expected
     assert float(cells["alarms"]) == expected[1] + expected[3]
@@ -112,6 +113,34 @@ def test_slider_and_field_move_the_matrix(scores, page, tmp_path, threshold):
         assert numbers(cells, "precision", "recall") == pytest.approx(
             [tp / (tp + fp), tp / (tp + fn)], abs=1e-3
         )
+
+
+def heights(path):
+    return [float(height) for height in re.findall(r"[MV](?:50 )?([0-9.]+)H", path)]
+
+
+@in_a_browser
+def test_curves_are_those_of_their_names_and_move_with_the_share(scores, tmp_path):
+    y, score = scores
+    path = page_of(tmp_path, y, score)
+    precision, recall, _ = map(heights, shown(path, tmp_path)["curves"])
+    for cutoff in (0.05, 0.2):
+        _, fp, fn, tp = outcomes(scores, cutoff)
+        at = np.searchsorted(np.unique(score), cutoff)
+        assert precision[at] == pytest.approx(265 - 250 * tp / (tp + fp), abs=0.01)
+        assert recall[at] == pytest.approx(265 - 250 * tp / (tp + fn), abs=0.01)
+    moved = shown(path, tmp_path, "set('share', 0.01);")["curves"]
+    assert heights(moved[1]) == recall
+    assert heights(moved[0])[at] > precision[at] + 20
+
+
+@in_a_browser
+def test_specificity_is_that_of_the_matrix(scores, page, tmp_path):
+    path, choice = page
+    tn, fp, _, _ = outcomes(scores, choice.threshold)
+    assert numbers(shown(path, tmp_path), "specificity") == pytest.approx(
+        [tn / (tn + fp)], abs=1e-3
+    )
 
 
 @in_a_browser

@@ -275,7 +275,7 @@ def for_sequences(X, y, seed):
     sizes = {"module__n_channels": n_channels, "module__length": length}
     peers = {
         "skbin": BinaryNetClassifier(random_state=seed),
-        "skbin shallow": BinaryNetClassifier(random_state=seed, module__num_blocks=0),
+        "ConvNet": BinaryNetClassifier(ConvNet, random_state=seed),
         "plain skorch": FloatTargets(
             make_pipeline(filled, plain_skorch(ConvNet, y, seed, **sizes))
         ),

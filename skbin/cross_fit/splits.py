@@ -118,15 +118,15 @@ def _warn_of_one_class(
     """Warn of splits that leave out rows of one class."""
     missing = [_classes_missing_in(left, y, weight, labels) for _, left in splits]
     numbers = [number for number, classes in enumerate(missing) if classes]
-    if not numbers:
+    if not numbers or all(len(left_out) == 1 for _, left_out in splits):
         return
     number = numbers[0]
     n_others = len(numbers) - 1
     others = f", and {n_others} more leave out one class alone" if n_others else ""
     warnings.warn(
         f"Split {number} of cv{_groups_of(params, splits[number][1])} leaves out no "
-        f"row of {missing[number][0]!r}{others}: its member is stopped and judged by "
-        "rows of one class. Choose a splitter that stratifies, such as "
+        f"row of {missing[number][0]!r}{others}: rows of one class say little of how a "
+        "member does, or when to stop it. Choose a splitter that stratifies, such as "
         "StratifiedGroupKFold, or fewer folds.",
         UserWarning,
         stacklevel=stacklevel_of_user(),

@@ -48,6 +48,8 @@ def has_a_place(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def show_probabilities(axis: Any, scale: str, values: NDArray[np.float64]) -> None:
     """Space an axis of probabilities by log-odds or evenly, to hold `values`."""
+    if scale not in ("probability", "logit"):
+        raise ValueError(f"scale must be 'probability' or 'logit', got {scale!r}.")
     limit = getattr(axis.axes, f"set_{axis.axis_name}lim")
     if scale == "probability":
         limit(-0.02, 1.02)
