@@ -240,3 +240,15 @@ def test_epochs_suit_the_number_of_signals():
     assert SignalNet.training_for((20, 1, 100)) == (0.001, 200)
     assert SignalNet.training_for((1280, 1, 100)) == (0.001, 20)
     assert SignalNet.training_for((10**6, 1, 100)) == (0.001, 3)
+
+
+def test_the_blocks_weigh_more_where_there_are_more_rows():
+    shares = [
+        float(a_net(max_epochs=1).fit(*signals(n, length=20)).module_.share)
+        for n in (100, 1500, 5000)
+    ]
+    assert shares[0] == pytest.approx(0.85)
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] == pytest.approx(0.4)
+    fixed = a_net(module__linear_share=0.3, max_epochs=1).fit(X, y)
+    assert float(fixed.module_.share) == pytest.approx(0.3)

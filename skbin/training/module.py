@@ -245,7 +245,8 @@ def tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
 
 def refuse_mixed_scales(module: nn.Module, criterion: Any) -> None:
     """Refuse to average logits of a linear model with outputs that are none."""
-    if getattr(module, "linear_share", 0) and hasattr(criterion, "inverse_link"):
+    averages = getattr(module, "linear_share", 0) != 0
+    if averages and hasattr(criterion, "inverse_link"):
         raise ValueError(
             f"{name_of(module)} averages its logits with those of a linear model, but "
             f"with {name_of(criterion)} outputs are on a scale of their own. Pass "

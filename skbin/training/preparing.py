@@ -12,7 +12,7 @@ from torch.utils.data import IterableDataset, Subset
 from skbin.data.rows import is_in_memory, some_rows, targets_of, weights_of
 from skbin.training.module import refuse_mixed_scales, uncompiled
 
-_MOST_OF_A_CLASS = 2_000
+_MOST_OF_A_CLASS = 1_000
 
 
 def prepare_module(net: Any) -> None:
