@@ -104,9 +104,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         ``class_weight="balanced"`` is accepted as another name for it.
     prior : None, "train" or float in (0, 1), default=None
         What probabilities refer to. None: the sigmoid of the logit as trained, which
-        `pos_weight` and resampling have shifted. "train": the shift by `pos_weight`
-        and `BalancedBatches` is undone. A number: a population with this share of
-        positives.
+        `pos_weight` and resampling have shifted. "train": the shift by `pos_weight` and
+        `BalancedBatches` is undone. A number: a population with this share of them.
     pos_label : object, default=None
         The label of the positive class. None: ``classes_[1]``. Some meta-estimators
         (``cross_val_predict`` of probabilities, stacking, voting) number the labels
@@ -331,11 +330,11 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         ----------
         X : DataFrame, array-like or CSR matrix of shape (n_samples, n_features), \
 array of shape (n_samples, n_channels, length), list of arrays of shape (n_channels, \
-length), dict of arrays, or torch Dataset
-            The samples. A DataFrame may hold strings, categories, times and missing
-            values; an array NaN. Signals may differ in length: as a list, as a masked
-            array, or with NaN after each signal's end. A dict of arrays becomes the
-            keyword arguments of the module's ``forward``.
+length), list or Series of str, dict of arrays, or torch Dataset
+            The samples. A DataFrame may hold strings, texts, categories, times and
+            missing values; an array NaN. Signals may differ in length: as a list, as a
+            masked array, or with NaN after each signal's end. A dict of arrays becomes
+            the keyword arguments of the module's ``forward``.
         y : array-like of shape (n_samples,)
             Two classes. For a Dataset the targets come from it; then `y` holds the same
             labels, and is only needed for a stratified split, "balanced", a numeric

@@ -21,7 +21,16 @@ from skorch.helper import SliceDataset, predefined_split
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TextConvNet, load, save
+from skbin import (
+    BinaryNetClassifier,
+    ConvNet,
+    DenseNet,
+    SignalNet,
+    TextConvNet,
+    TextNet,
+    load,
+    save,
+)
 from skbin.data.offsets import learn_offset, to_float32
 from skbin.data.signals import pad_signals
 
@@ -39,9 +48,10 @@ def quick(*args, **kwargs):
         (lambda X: X, DenseNet),
         (pd.DataFrame, DenseNet),
         (sparse.csr_array, DenseNet),
-        (lambda X: X.reshape(-1, 2, 4), ConvNet),
+        (lambda X: X.reshape(-1, 2, 4), SignalNet),
         (list, DenseNet),
-        (lambda X: [row.reshape(1, 8) for row in X], ConvNet),
+        (lambda X: [row.reshape(1, 8) for row in X], SignalNet),
+        (lambda X: [f"{row[0]:.0f} a text" for row in X], TextNet),
     ],
 )
 def test_the_default_network_fits_the_data(rare, convert, network):

@@ -37,7 +37,7 @@ NEURAL = {
     "skbin",
     "skbin cross-fit",
     "skbin TableConvNet",
-    "skbin shallow",
+    "ConvNet",
     "plain skorch",
     "MLP",
     "RealMLP",
