@@ -217,8 +217,23 @@ def test_a_stream_of_signals_trains_the_blocks_alone():
     net = a_net(
         module=SignalNet, module__n_channels=1, module__length=60, max_epochs=2
     ).fit(Stream())
-    assert torch.count_nonzero(net.module_.linear_weight) == 0
-    assert np.isfinite(net.predict_proba(X)).all()
+    assert float(net.module_.share) == 0
+    blocks = net.decision_function(X)
+    net.module_.linear_weight.fill_(1.0)  # of no effect
+    assert net.decision_function(X).tolist() == blocks.tolist()
+
+
+def test_a_dataset_of_signals_gets_the_linear_model_too():
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(X)
+
+        def __getitem__(self, i):
+            return torch.from_numpy(X[i]), int(y[i])
+
+    net = a_net(max_epochs=2).fit(Rows())
+    score = net.predict_proba(X_new)[:, 1]
+    assert average_precision_score(y_new, score) > 0.8
 
 
 def test_seeds_copies_and_files_keep_the_network(tmp_path):

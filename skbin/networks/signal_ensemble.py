@@ -147,6 +147,7 @@ class SignalNet(Prepared):
         super().prepare(X, base_logit)
         self._known = {}
         if X is None or target is None or len(target.unique()) < 2:
+            self.share.zero_()  # there is no linear model
             return
         if self.linear_share is None:
             n_rows = len(target) if weight is None else float(weight.sum())

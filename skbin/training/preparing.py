@@ -42,8 +42,10 @@ def _labelled(net: Any, base_logit: float | None) -> tuple[Any, ...]:
     """Give rows of both classes, with targets and weights, where they can be read."""
     train: Any = getattr(net._run, "train", None)
     target = targets_of(train)
-    if isinstance(train, IterableDataset) or target is None or not is_in_memory(train):
-        return _rows_to_show(net), base_logit, None, None
+    if isinstance(train, IterableDataset):
+        return None, base_logit, None, None
+    if target is None or not is_in_memory(train):
+        return *_read(net, some_rows(train), base_logit), None
     weight = weights_of(train)
     weight = np.ones(len(target)) if weight is None else weight.copy()
     kept = []
@@ -54,9 +56,16 @@ def _labelled(net: Any, base_logit: float | None) -> tuple[Any, ...]:
         weight[some] *= len(places) / max(len(some), 1)
         kept.append(some)
     index = np.sort(np.concatenate(kept))
-    batches = list(net.get_iterator(Subset(train, index.tolist()), training=False))
-    X, y = torch.cat([X for X, _ in batches]), torch.cat([y for _, y in batches])
+    X, base_logit, y = _read(net, Subset(train, index.tolist()), base_logit)
     return X, base_logit, y, torch.as_tensor(weight[index], device=y.device)
+
+
+def _read(net: Any, rows: Any, base_logit: float | None) -> tuple[Any, ...]:
+    """Read rows and their targets, onto the device of the network."""
+    batches = list(net.get_iterator(rows, training=False))
+    device = net._compute_device()
+    X = torch.cat([X for X, _ in batches]).to(device)
+    return X, base_logit, torch.cat([y for _, y in batches]).float().to(device)
 
 
 def _rows_to_show(net: Any) -> torch.Tensor | None:
