@@ -1,5 +1,6 @@
 """How texts are read: the words a network sees, and a linear model over n-grams."""
 
+import functools
 import math
 import re
 from collections import Counter
@@ -81,7 +82,7 @@ class TextReader:
 
     def ids(self, texts: Sequence[str | None]) -> NDArray[np.int32]:
         """Look up the words of each text, (n_texts, n_words)."""
-        places = {word: place for place, word in enumerate(self.words, FIRST_WORD)}
+        places = _places_of(self.words)
         ids = np.full((len(texts), self.n_words), PADDING, dtype=np.int32)
         if not self.n_words:
             return ids
@@ -106,6 +107,12 @@ class TextReader:
     def cut(self, texts: Sequence[str | None]) -> list[str]:
         """Keep the part of each text that is read; a missing one is empty."""
         return [(text or "")[: self.n_characters].lower() for text in texts]
+
+
+@functools.lru_cache(maxsize=8)
+def _places_of(words: tuple[str, ...]) -> dict[str, int]:
+    """Give each word its id; one text should not wait for the whole vocabulary."""
+    return {word: place for place, word in enumerate(words, FIRST_WORD)}
 
 
 def learn_reader(texts: Sequence[str | None], *, with_words: bool) -> TextReader:
