@@ -65,16 +65,16 @@ for ax, label, title in zip(axes, (0, 1), ("normal", "abnormal"), strict=True):
     ax.set(title=title, xlabel="step")
 
 # %%
-# Five networks, and a cutoff
-# ---------------------------
-# Each of the five is stopped by beats that it has not seen, and so each beat has a
+# Three networks, and a cutoff
+# ----------------------------
+# Each of the three is stopped by beats that it has not seen, and so each beat has a
 # score from outside. These scores choose the cutoff that finds the most abnormal beats
 # with at most fifty alarms in a thousand. ``ConvNet``, one network of residual blocks
 # and filters of several widths, is compared.
 model = CrossFitClassifier(
-    cutoff={"metric": "recall", "max_alarms_per_1000": 50}, random_state=0
+    cv=3, cutoff={"metric": "recall", "max_alarms_per_1000": 50}, random_state=0
 )
-one_network = BinaryNetClassifier(ConvNet, max_epochs=30, random_state=0)
+one_network = BinaryNetClassifier(ConvNet, max_epochs=20, random_state=0)
 _, ax = plt.subplots(layout="constrained")
 for name, net in {"cross-fit": model, "one ConvNet": one_network}.items():
     net.fit(X_train, y_train)

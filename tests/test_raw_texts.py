@@ -68,6 +68,7 @@ FORMS = {
     "frame": lambda texts: pd.DataFrame({"message": texts}),
     "polars frame": lambda texts: pl.DataFrame({"message": texts}),
     "column": lambda texts: np.array(texts, dtype=object)[:, np.newaxis],
+    "column of strings": lambda texts: np.array(texts)[:, np.newaxis],
 }
 
 
@@ -182,6 +183,7 @@ ODD = {
     "combining": "é" * 50,
     "missing": None,
     "nan": float("nan"),
+    "half a pair of surrogates": "\ud800 win",
 }
 
 
@@ -191,7 +193,9 @@ def test_any_string_gets_a_probability(expected, text):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = net.predict_proba(["win a prize", text])
+        alone = net.predict_proba([text])
     assert np.isfinite(found).all()
+    np.testing.assert_allclose(alone, found[1:], atol=1e-6)
     trained = a_net().fit([*TEXTS, text], [*y, 0])
     assert np.isfinite(trained.predict_proba(NEW)).all()
 
@@ -230,6 +234,14 @@ def test_texts_are_refused_where_fit_saw_numbers_and_the_other_way():
     texts = a_net().fit(TEXTS, y)
     with pytest.raises(ValueError, match="held texts in fit, and holds numbers now"):
         texts.predict(np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [(-1.0, "Negative values"), (0.0, "at least one non-zero")]
+)
+def test_weights_that_leave_no_texts_are_refused_as_everywhere(weight, message):
+    with pytest.raises(ValueError, match=message):
+        a_net().fit(TEXTS, y, sample_weight=np.full(len(y), weight))
 
 
 def test_a_network_for_something_else_is_refused():

@@ -45,7 +45,9 @@ def table_of(
         return X, None
     weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
     return X, learn_table(X, weight, named, texts)
 
 

@@ -195,7 +195,7 @@ def needs_table(X: Any, categorical_features: Any = "from_dtype") -> bool:
     elif not isinstance(X, np.ndarray) or X.ndim != 2:
         refuse_named_columns(X, categorical_features)
         return False
-    elif X.dtype.kind in "mM" or (X.dtype == object and _any_no_number(X.flat)):
+    elif X.dtype.kind in "mMUT" or (X.dtype == object and _any_no_number(X.flat)):
         return True
     is_by_dtype = isinstance(categorical_features, str)
     named = (

@@ -106,7 +106,12 @@ class TextReader:
 
     def cut(self, texts: Sequence[str | None]) -> list[str]:
         """Keep the part of each text that is read; a missing one is empty."""
-        return [(text or "")[: self.n_characters].lower() for text in texts]
+        return [_readable((text or "")[: self.n_characters]) for text in texts]
+
+
+def _readable(text: str) -> str:
+    """Write in lower case; half of a pair of surrogates, which no hash takes, as ?."""
+    return text.lower().encode("utf-8", "replace").decode("utf-8")
 
 
 @functools.lru_cache(maxsize=8)
@@ -117,6 +122,7 @@ def _places_of(words: tuple[str, ...]) -> dict[str, int]:
 
 def learn_reader(texts: Sequence[str | None], *, with_words: bool) -> TextReader:
     """Learn how far texts are read, and the words that a network sees."""
+    texts = texts or [""]
     median = float(np.median([len(text or "") for text in texts]))
     reader = TextReader(max(_CHARACTERS, math.ceil(_TIMES_THE_MEDIAN * median)))
     if not with_words:

@@ -108,6 +108,8 @@ def texts_as_column(X: Any, fitted: Any) -> Any:
         return X
     values = X.to_list() if hasattr(X, "to_list") else list(X)
     present = [value for value in values if not is_missing(value)]
+    if not present and fitted is not None and fitted.table is not None:
+        return np.full((len(values), 1), None) if fitted.table.text else X
     if not present or not isinstance(present[0], str):
         return X
     hint = ""
