@@ -1,6 +1,7 @@
 """Raw strings go into `BinaryNetClassifier` as they are, alone or in a table."""
 
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -30,6 +31,7 @@ from skbin import (
     load,
     save,
 )
+from skbin.data.texts import learn_model, learn_reader
 
 GOOD = "lunch at noon|see you at the station|the game was good|call me later"
 SPAM = "win a prize now|claim your free prize|free entry to win|you have won cash"
@@ -159,14 +161,16 @@ def test_training_sees_logits_of_models_without_the_row():
     assert np.abs(held_out).mean() < np.abs(in_sample).mean()
 
 
+def learn_reader_and_model(texts, labels):
+    reader = learn_reader(texts, with_words=True)
+    return learn_model(reader, texts, np.asarray(labels, dtype=np.float32), None)
+
+
 def test_copies_of_a_text_do_not_tell_on_each_other():
     rng = np.random.default_rng(0)
     texts = [f"unique{i} text{i}" for i in range(300)] * 4
     labels = np.tile(rng.integers(0, 2, 300), 4)
-    from skbin.data.texts import learn_model, learn_reader
-
-    reader = learn_reader(texts, with_words=True)
-    reader, held_out = learn_model(reader, texts, labels.astype(np.float32), None)
+    reader, held_out = learn_reader_and_model(texts, labels)
     known = average_precision_score(labels, reader.logits(texts))
     assert known == 1
     assert average_precision_score(labels, held_out) < 0.65
@@ -434,3 +438,27 @@ def test_a_module_of_your_own_may_read_the_words():
     net = a_net(module=Bag, lr=0.05, max_epochs=10).fit(TEXTS, y)
     assert net.score(NEW, y_new) > 0.8
     assert isinstance(net.module_.weights.weight, torch.Tensor)
+
+
+def test_a_weight_that_is_set_later_reaches_the_linear_model():
+    net = a_net(warm_start=True).fit(TEXTS, y)
+    assert float(net.module_.shift) == pytest.approx(0, abs=1e-6)
+    net.set_params(pos_weight=20.0).fit(TEXTS, y)
+    assert float(net.module_.shift) == pytest.approx(np.log(20))
+
+
+def test_texts_that_are_missing_wherever_rows_count_say_nothing():
+    X, labels = offers(200)
+    X.loc[100:, "note"] = None
+    weight = np.r_[np.zeros(100), np.ones(100)]
+    net = a_net(text_features=["note"]).fit(X, labels, sample_weight=weight)
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+def test_one_long_text_does_not_widen_all_others():
+    tracemalloc.start()
+    texts = [*TEXTS * 10, "win a prize " * 20_000]
+    learn_reader_and_model(texts, [*np.tile(y, 10), 1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6

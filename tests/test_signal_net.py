@@ -267,3 +267,40 @@ def test_the_blocks_weigh_more_where_there_are_more_rows():
     assert shares[2] == pytest.approx(0.4)
     fixed = a_net(module__linear_share=0.3, max_epochs=1).fit(X, y)
     assert float(fixed.module_.share) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("n_positives", [1, 2, 3])
+def test_a_handful_of_positives_gives_probabilities_near_the_base_rate(n_positives):
+    rows = np.random.default_rng(0).normal(size=(200, 2, 30))
+    labels = (np.arange(200) < n_positives).astype(int)
+    probability = a_net(max_epochs=2).fit(rows, labels).predict_proba(rows)[:, 1]
+    assert 1e-4 < np.median(probability) < 0.1
+
+
+def test_a_part_fit_may_begin_with_one_class():
+    net = a_net().partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    assert np.isfinite(net.partial_fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("kind", ["warm start", "instance"])
+def test_a_weight_reaches_the_linear_model_however_training_begins(kind):
+    weights = {"pos_weight": 20.0, "prior": "train"}
+    expected = a_net(max_epochs=20, **weights).fit(X, y).predict_proba(X)[:, 1].mean()
+    if kind == "instance":
+        net = a_net(module=SignalNet(1, 60, n_random=840), max_epochs=20, **weights)
+        net.set_params(module__n_random=840)
+    else:
+        net = a_net(max_epochs=20, warm_start=True).fit(X, y).set_params(**weights)
+    found = net.fit(X, y).predict_proba(X)[:, 1].mean()
+    assert found == pytest.approx(expected, rel=0.3)
+    assert found == pytest.approx(y.mean(), rel=0.4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_gives_the_base_rate(seed):
+    rng = np.random.default_rng(seed)
+    noise, labels = rng.normal(size=(400, 1, 30)), rng.random(400) < 0.1
+    net = a_net(max_epochs=2).fit(noise[:200], labels[:200])
+    share = labels[200:].mean()
+    base = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert log_loss(labels[200:], net.predict_proba(noise[200:])) < base + 0.1

@@ -153,8 +153,10 @@ def learn_model(
     weight = np.ones(len(target)) if weight is None else weight
     is_missing = np.array([text is None for text in texts], dtype=bool)
     counted = np.flatnonzero((weight > 0) & ~is_missing)
-    if len(counted):  # a row of weight zero must not raise those of the others
-        weight = weight / weight[counted].mean()
+    if not len(counted):
+        return reader, np.full(len(texts), np.nan)
+    # A row of weight zero must not raise those of the others.
+    weight = weight / weight[counted].mean()
     read = reader.cut(texts)
     blocks = _ngrams_of(read)
     y = target.astype(np.int64)
@@ -193,7 +195,10 @@ def _folds(
     texts: list[str], y: NDArray[np.int64]
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Split rows into folds, or not at all where a class has one text."""
-    _, first, which = np.unique(texts, return_index=True, return_inverse=True)
+    # Not as an array of strings, which would be as wide as the longest.
+    numbers: dict[str, int] = {}
+    which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], int)
+    _, first = np.unique(which, return_index=True)
     if not len(first):
         return []
     fewest = int(np.bincount(y[first], minlength=2).min())

@@ -25,5 +25,10 @@ def ridge_logit(
     left_out = ridge.cv_results_[:, best]
     # Platt's probability is expit(-(a * score + b)).
     a, b = _sigmoid_calibration(left_out, target, sample_weight=weight)
-    slope = max(-a, 0.0)
-    return slope * ridge.coef_, float(slope * ridge.intercept_ - b)
+    # Without a signal the scores are the means of all other rows, which are lower for a
+    # positive row: a slope below 0, and an intercept that belongs to it.
+    if not -a > 0:
+        n = len(target)
+        share = (np.average(target, weights=weight) * n + 1) / (n + 2)
+        return np.zeros_like(ridge.coef_), float(np.log(share / (1 - share)))
+    return -a * ridge.coef_, float(-a * ridge.intercept_ - b)

@@ -164,9 +164,6 @@ class SignalNet(Prepared):
         )
         self.linear_weight.copy_(torch.as_tensor(weights))
         self.linear_bias.fill_(bias)
-        if base_logit is not None:
-            counted = target if weight is None else target * weight / weight.mean()
-            self.shift.fill_(base_logit - counted.mean().logit())
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each signal: of the blocks alone in training.

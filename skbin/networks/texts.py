@@ -220,13 +220,6 @@ class TextNet(Prepared):
         n_epochs = math.ceil(_TEXTS_SHOWN / shape[0])
         return 0.005, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
-    def prepare(self, X: torch.Tensor | None, base_logit: float | None) -> None:
-        """Start from the base rate; see `Prepared`."""
-        super().prepare(None, base_logit)
-        if X is not None and base_logit is not None:
-            share = X[:, 0].sigmoid().mean().clamp(1e-6, 1 - 1e-6)
-            self.shift.fill_(base_logit - share.logit())
-
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each text: of the convolutions alone in training.
 

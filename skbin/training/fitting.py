@@ -35,7 +35,7 @@ from skbin.training.loss import (
 )
 from skbin.training.module import require_takes
 from skbin.training.monitors import decisions_steer_training
-from skbin.training.preparing import conclude, prepare_module
+from skbin.training.preparing import conclude, prepare_module, tell_shift
 from skbin.training.run import CHECKPOINTING, Run, inside_training
 from skbin.training.sampling import Drawn, drawn_by, warn_if_weighed_twice
 
@@ -69,6 +69,7 @@ def run_training(
             net._hand_pos_weight_over()
             if fitted is None:
                 prepare_module(net)
+            tell_shift(net)
             # skorch's fit is initialize and partial_fit.
             NeuralNet.partial_fit(
                 net, samples.X, samples.target, _routing_method=method, **fit_params

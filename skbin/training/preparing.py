@@ -31,6 +31,20 @@ def prepare_module(net: Any) -> None:
     module.prepare(rows, _base_logit(net))
 
 
+def tell_shift(net: Any) -> None:
+    """Tell a network with a part that knows nothing of weights what they add to logits.
+
+    Anew in each training, because `pos_weight` may have changed.
+    """
+    module, data = net._bare_module(), net._data
+    if not isinstance(getattr(module, "shift", None), torch.Tensor):
+        return
+    drawn, share = data.batch_prior, data.train_prior
+    if 0 < drawn < 1 and 0 < share < 1:
+        added = float(logit(drawn) - logit(share) + np.log(data.pos_weight))
+        module.shift.fill_(added)
+
+
 def conclude(net: Any) -> None:
     """Let a network that has a method ``conclude`` forget what only training needed."""
     module = uncompiled(vars(net).get("module_"))
@@ -51,8 +65,10 @@ def _labelled(net: Any, base_logit: float | None) -> tuple[Any, ...]:
     kept = []
     for label in (0, 1):
         places = np.flatnonzero((target == label) & (weight > 0))
-        some = places[np.linspace(0, len(places) - 1, _MOST_OF_A_CLASS).astype(int)]
-        some = np.unique(some) if len(places) > _MOST_OF_A_CLASS else places
+        some = places
+        if len(places) > _MOST_OF_A_CLASS:
+            spread = np.linspace(0, len(places) - 1, _MOST_OF_A_CLASS)
+            some = places[spread.astype(int)]
         weight[some] *= len(places) / max(len(some), 1)
         kept.append(some)
     index = np.sort(np.concatenate(kept))
