@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -462,3 +463,17 @@ def test_one_long_text_does_not_widen_all_others():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100e6
+
+
+def test_a_file_that_asks_for_huge_texts_is_refused_before_memory_is_filled(tmp_path):
+    net = a_net().fit(TEXTS, y)
+    (column,) = net._data.table.columns
+    huge = replace(column, reader=replace(column.reader, n_words=2**30))
+    net._data = replace(net._data, table=replace(net._data.table, columns=(huge,)))
+    save(net, tmp_path / "net.safetensors")
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="a table that becomes samples"):
+        load(tmp_path / "net.safetensors")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6

@@ -304,3 +304,17 @@ def test_noise_gives_the_base_rate(seed):
     share = labels[200:].mean()
     base = -share * np.log(share) - (1 - share) * np.log(1 - share)
     assert log_loss(labels[200:], net.predict_proba(noise[200:])) < base + 0.1
+
+
+@pytest.mark.parametrize(
+    ("length", "n_random"), [(60, 2436), (1024, 1176), (9000, 840)]
+)
+def test_long_signals_have_fewer_features(length, n_random):
+    assert SignalNet(1, length).random.n_outputs == n_random
+
+
+def test_long_signals_fit_into_little_memory():
+    net = SignalNet(1, 5000)
+    X = torch.randn(60, 1, 5000)
+    net.random.learn(X, torch.ones(60, 1, 5000, dtype=torch.bool))  # 26 of the rows
+    assert torch.isfinite(net.random.bias_0).all()

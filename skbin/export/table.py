@@ -62,7 +62,8 @@ def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
             for c in columns
         )
     )
-    fits = shape is not None and shape[1:] == (len(table.n_categories),)
+    n_values = sum(column.n_outputs for column in table.columns)
+    fits = shape is not None and shape[1:] == (n_values,)
     require(fits, f"a table that becomes samples of the shape {shape}", columns)
     return table
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 _WIDTH, _N_POSITIVE = 9, 3
 N_KERNELS = math.comb(_WIDTH, _N_POSITIVE)
 _MOST_DILATIONS, _MOST_CHANNELS = 32, 9
-_ROWS_FOR_BIASES = 256
+_ROWS_FOR_BIASES, _FEWEST_ROWS, _STEPS_FOR_BIASES = 256, 16, 2**17
 _ROWS_AT_ONCE = 64  # so that responses stay in the caches
 _GOLDEN = (math.sqrt(5) + 1) / 2
 
@@ -58,7 +58,8 @@ class RandomConvolutions(nn.Module):
         is_there : tensor of bool of shape (n, 1, length)
             Which steps are before the end.
         """
-        rows = torch.randperm(len(X))[:_ROWS_FOR_BIASES].to(X.device)
+        n_rows = max(_STEPS_FOR_BIASES // X.shape[2], _FEWEST_ROWS)
+        rows = torch.randperm(len(X))[: min(n_rows, _ROWS_FOR_BIASES)].to(X.device)
         X, is_there = X[rows], is_there[rows]
         n_before = 0
         for place, n_biases in enumerate(self.n_biases):

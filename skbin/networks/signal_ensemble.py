@@ -15,11 +15,12 @@ from skbin.networks.layers import (
     require_fractions,
     require_sizes,
 )
-from skbin.networks.random_convolutions import RandomConvolutions
+from skbin.networks.random_convolutions import N_KERNELS, RandomConvolutions
 from skbin.networks.ridge import ridge_logit
 from skbin.networks.signals import ResidualBlocks
 
-_N_RANDOM = 2_436
+# Of signals longer than this fewer shares are computed, each of more steps.
+_MOST_SHARES, _FEWEST_SHARES, _LONG = 29, 10, 512
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS, _BATCH = 200, 3, 200, 128
 _LONGEST = 128  # steps that the blocks see
 _LEAST_DEVIATION = 1e-4
@@ -45,8 +46,9 @@ class SignalNet(Prepared):
     length : int
         Steps of a signal. `BinaryNetClassifier` takes it from the data. Signals of
         other lengths are accepted.
-    n_random : int, default=2436
-        Number of shares, a multiple of 84.
+    n_random : int, default=None
+        Number of shares, a multiple of 84. None: 2,436, and of signals of more than 512
+        steps fewer, down to 840.
     num_blocks : int, default=2
         Residual blocks.
     block_filters : int, default=16
@@ -87,7 +89,7 @@ class SignalNet(Prepared):
         self,
         n_channels: int,
         length: int,
-        n_random: int = _N_RANDOM,
+        n_random: int | None = None,
         num_blocks: int = 2,
         block_filters: int = 16,
         hidden_units: int = 64,
@@ -95,6 +97,9 @@ class SignalNet(Prepared):
         linear_share: float | None = None,
     ) -> None:
         super().__init__()
+        if n_random is None:
+            n_of_kernel = max(_MOST_SHARES * _LONG // length, _FEWEST_SHARES)
+            n_random = N_KERNELS * min(n_of_kernel, _MOST_SHARES)
         require_sizes(n_random=n_random, num_blocks=num_blocks)
         require_sizes(block_filters=block_filters)
         if linear_share is not None:
