@@ -209,6 +209,10 @@ class SignalNet(Prepared):
         features = self._features(signals, is_there)
         return features @ self.linear_weight + self.linear_bias
 
+    def take_shift(self, added: float) -> None:
+        """Learn what weights and samplers add to logits."""
+        self.shift.fill_(added)
+
     def conclude(self) -> None:
         """Forget what was kept for the time of the training."""
         self._known = None

@@ -220,6 +220,10 @@ class TextNet(Prepared):
         n_epochs = math.ceil(_TEXTS_SHOWN / shape[0])
         return 0.005, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
+    def take_shift(self, added: float) -> None:
+        """Learn what weights and samplers add to logits."""
+        self.shift.fill_(added)
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute one logit for each text: of the convolutions alone in training.
 

@@ -37,12 +37,12 @@ def tell_shift(net: Any) -> None:
     Anew in each training, because `pos_weight` may have changed.
     """
     module, data = net._bare_module(), net._data
-    if not isinstance(getattr(module, "shift", None), torch.Tensor):
+    if not hasattr(module, "take_shift"):
         return
     drawn, share = data.batch_prior, data.train_prior
     if 0 < drawn < 1 and 0 < share < 1:
         added = float(logit(drawn) - logit(share) + np.log(data.pos_weight))
-        module.shift.fill_(added)
+        module.take_shift(added)
 
 
 def conclude(net: Any) -> None:
