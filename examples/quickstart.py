@@ -26,7 +26,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import train_test_split
 
-from skbin import BinaryNetClassifier, CrossFitClassifier, ThresholdDisplay
+from skbin import BinaryNetClassifier, ConvNet, CrossFitClassifier, ThresholdDisplay
 
 picture = sys.argv[1] if len(sys.argv) > 1 else "quickstart.png"
 
@@ -48,9 +48,10 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 # So every row has a score from a network that has not seen it. These scores calibrate
 # the probabilities, choose the cutoff, and say what to expect. Nothing is resampled or
 # weighted: the cutoff, not the network, makes up for the rarity of the eights.
+# ``ConvNet`` has filters as long as the sequence, which see where in it a stroke is.
 COSTS = np.array([[0, 1], [10, 0]])  # rows: the class; columns: the decision
 print("Training five networks, one after the other ...")
-net = BinaryNetClassifier(max_epochs=20, random_state=0)
+net = BinaryNetClassifier(ConvNet, max_epochs=20, random_state=0)
 model = CrossFitClassifier(net, cutoff={"cost_matrix": COSTS}, random_state=0)
 model.fit(X_train, y_train)
 print(f"Chosen: {model.choice_}")
