@@ -140,6 +140,10 @@ def test_prior_threshold_and_class_names_go_along(rare, tmp_path, pos_label):
         "classes": ["fraud", "ok"],
         "positive_class": pos_label,
         "threshold": 0.25,
+        "skbin_format": 1,
+        "feature_names": None,
+        "columns": None,
+        "takes_missing": True,
     }
 
 

@@ -30,8 +30,10 @@ from skbin import (
     TokenEncoder,
     export_onnx,
     load,
+    load_onnx,
     save,
 )
+from skbin.data import ngrams
 from skbin.data.texts import learn_model, learn_reader
 
 GOOD = "lunch at noon|see you at the station|the game was good|call me later"
@@ -307,8 +309,38 @@ def test_a_saved_net_reads_texts(tmp_path, expected):
     save(net, tmp_path / "net.safetensors")
     loaded = load(tmp_path / "net.safetensors")
     assert loaded.predict_proba(NEW).tolist() == expected.tolist()
-    with pytest.raises(ValueError, match="text columns"):
-        export_onnx(net, tmp_path / "net.onnx")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_texts_are_read_before_the_graph_of_onnx_and_without_torch(tmp_path, expected):
+    pytest.importorskip("onnxruntime")
+    net = a_net().fit(TEXTS, y)
+    export_onnx(net, tmp_path / "net.onnx")
+    classifier = load_onnx(tmp_path / "net.onnx")
+    new = [*NEW, "", None, "no word of it", "\U0001f600 été", "\ud800", "prize " * 9999]
+    objects = pd.DataFrame({"any": new}, dtype=object)
+    for form in (new, pd.Series(new, dtype=object), objects):
+        np.testing.assert_allclose(
+            classifier.predict_proba(form), net.predict_proba(new), rtol=0, atol=1e-5
+        )
+    assert classifier.predict(new).tolist() == net.predict(new).tolist()
+    with pytest.raises(ValueError, match="X is one value, 'a prize'"):
+        classifier.predict("a prize")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_column_of_texts_goes_into_a_file_beside_others(tmp_path):
+    pytest.importorskip("onnxruntime")
+    frame = pd.DataFrame({"note": TEXTS, "price": np.arange(300) % 7})
+    net = a_net(text_features=["note"]).fit(frame, y)
+    export_onnx(net, tmp_path / "net.onnx")
+    new = pd.DataFrame({"note": [*NEW[:9], None], "price": [None, *range(9)]})
+    np.testing.assert_allclose(
+        load_onnx(tmp_path / "net.onnx").predict_proba(new.to_dict("records")),
+        net.predict_proba(new),
+        rtol=0,
+        atol=1e-5,
+    )
 
 
 def test_rows_that_were_trained_on_are_recognised():
@@ -477,3 +509,56 @@ def test_a_file_that_asks_for_huge_texts_is_refused_before_memory_is_filled(tmp_
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50e6
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("a prize", "X is one value, 'a prize', where a list"),
+        (b"a prize", "X is one value, b'a prize', where a list"),
+        ([b"a prize"], r"X holds bytes, the first are b'a prize'.*decode"),
+        ([], r"fit saw texts, but X is \[\]"),
+        ([1, 2], r"fit saw texts, but X is \[1, 2\]"),
+        (np.zeros((2, 3)), r"fit saw texts, but X is ndarray of \(2, 3\)"),
+        ([["a", "b"]], r"fit saw texts, but X is \[\['a', 'b'\]\]"),
+        (None, "fit saw texts, but X is None"),
+    ],
+    ids=["string", "bytes", "list of bytes", "empty", "ids", "array", "rows", "none"],
+)
+def test_what_is_no_list_of_texts_is_refused_with_what_is_wanted(bad, message):
+    net = a_net(max_epochs=1).fit(TEXTS[:40], y[:40])
+    with pytest.raises(ValueError, match=message):
+        net.predict(bad)
+
+
+def test_a_series_of_categories_is_neither_texts_nor_a_table():
+    with pytest.raises(ValueError, match=r"X\.to_frame\(\) if .* X\.astype\(str\) if"):
+        a_net().fit(pd.Series(TEXTS, dtype="category"), y)
+
+
+def test_a_cross_fit_reads_each_text_once(monkeypatch):
+    read = []
+    hashed = ngrams._hashed
+    monkeypatch.setattr(
+        ngrams, "_hashed", lambda texts: read.extend(texts) or hashed(texts)
+    )
+    CrossFitClassifier(BinaryNetClassifier(max_epochs=1), random_state=0).fit(TEXTS, y)
+    assert len(read) == len(set(read)) == len(set(TEXTS))
+
+
+def test_texts_that_were_read_before_have_the_same_ngrams():
+    texts = ["win a prize", "see you", "win a prize", ""]
+    alone = ngrams.ngrams_of(texts)
+    with ngrams.each_text_read_once():
+        ngrams.ngrams_of(["see you", "another", ""])
+        kept = ngrams.ngrams_of(texts)
+    for one, other in zip(alone, kept, strict=True):
+        assert (one != other).nnz == 0
+
+
+def test_one_text_at_a_time_is_learned_from():
+    net = a_net(max_epochs=1)
+    for text, label in zip(TEXTS[:6], y[:6], strict=True):
+        net.partial_fit([text], [label], classes=[0, 1])
+    assert len(net.history) == 6
+    assert np.isfinite(net.predict_proba(NEW)).all()

@@ -25,7 +25,7 @@ from sklearn.preprocessing import OneHotEncoder
 from skorch.callbacks import EpochScoring
 from torch import nn
 
-from skbin import BinaryNetClassifier, DenseNet, export_onnx, load, save
+from skbin import BinaryNetClassifier, DenseNet, load, save
 from skbin.data.arrays import offset_of_rows
 from skbin.data.tables import MISSING, OTHER, Column, Table, learn_table
 
@@ -410,12 +410,6 @@ def test_a_column_may_be_empty_in_predictions(table, kind):
     net = quick().fit(X[[kind, "string"]], y)
     empty = X[[kind, "string"]].assign(**{kind: None})
     assert np.isfinite(net.predict_proba(empty)).all()
-
-
-def test_what_onnx_cannot_hold_yet_is_refused_at_once(table, tmp_path):
-    net = quick().fit(*table)
-    with pytest.raises(ValueError, match="the net reads a table"):
-        export_onnx(net, tmp_path / "net.onnx")
 
 
 # ---- laws

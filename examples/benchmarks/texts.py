@@ -13,6 +13,10 @@ files, and the mean rank by average precision.
   best in three folds by log loss;
 - *NB-SVM*: logistic regression over words and pairs of words, scaled by naive Bayes'
   log-count ratios (Wang and Manning 2012);
+- *fastText's model*: a linear layer over the mean of embeddings of hashed words and
+  pairs of words, trained text by text (Joulin et al. 2016), with the rate and epochs
+  that are best on a fifth of the training texts by log loss; written here, because
+  fastText itself is no longer maintained;
 - *TextConvNet*: the convolutions alone, behind `TokenEncoder`, 50 epochs;
 - *BinaryNetClassifier()* and *CrossFitClassifier()*: raw strings, defaults.
 
@@ -25,16 +29,28 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfVectorizer,
+)
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedShuffleSplit,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline, make_union
 
 from skbin import BinaryNetClassifier, CrossFitClassifier, TextConvNet, TokenEncoder
 
 ANY_WORD = r"\b\w+\b"
+# The empty match is fastText's word for the end. Its share tells how long a text is;
+# without it, average precision on spam is .03 lower.
+WORD_OR_MARK_OR_END = r"\w+|[^\w\s]|$"
 
 
 class LogCountRatios(TransformerMixin, BaseEstimator):
@@ -48,6 +64,74 @@ class LogCountRatios(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return X.multiply(self.ratios_).tocsr()
+
+
+class MeanEmbedding(ClassifierMixin, BaseEstimator):
+    """Train fastText's model on counts of hashed words, one text at a time."""
+
+    def __init__(self, rate=0.5, n_epochs=25, size=100, random_state=None):
+        self.rate = rate
+        self.n_epochs = n_epochs
+        self.size = size
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.classes_ = np.array([0, 1])
+        random = np.random.default_rng(self.random_state)
+        scale = 1 / self.size
+        table = random.uniform(-scale, scale, (X.shape[1], self.size))
+        self.embeddings_ = table.astype(np.float32)
+        self.weights_ = np.zeros(self.size, dtype=np.float32)
+        self.bias_ = np.float32(0)
+        texts = list(words_and_shares(X))
+        orders = [random.permutation(len(y)) for _ in range(self.n_epochs)]
+        # As in fastText, the rate falls linearly to 0.
+        rates = np.linspace(
+            self.rate, 0, len(y) * self.n_epochs, endpoint=False, dtype=np.float32
+        )
+        labels = y.astype(np.float32)
+        for row, rate in zip(np.concatenate(orders), rates, strict=True):
+            self._step(*texts[row], labels[row], rate)
+        return self
+
+    def _step(self, words, shares, label, rate):
+        mean = shares @ self.embeddings_[words]
+        step = rate * (label - expit(mean @ self.weights_ + self.bias_))
+        self.embeddings_[words] += np.outer(step * shares, self.weights_)
+        # fastText has weights for each class; their difference moves by both steps.
+        self.weights_ += 2 * step * mean
+        self.bias_ += 2 * step
+
+    def predict_proba(self, X):
+        means = [
+            shares @ self.embeddings_[words] for words, shares in words_and_shares(X)
+        ]
+        probability = expit(np.array(means) @ self.weights_ + self.bias_)
+        return np.column_stack([1 - probability, probability])
+
+
+def words_and_shares(X):
+    for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+        counts = X.data[start:end]
+        yield X.indices[start:end], counts / counts.sum()
+
+
+def make_mean_embedding(seed):
+    counts = HashingVectorizer(
+        ngram_range=(1, 2),
+        token_pattern=WORD_OR_MARK_OR_END,
+        n_features=2**18,
+        norm=None,
+        alternate_sign=False,
+        dtype=np.float32,
+    )
+    search = GridSearchCV(
+        MeanEmbedding(random_state=seed),
+        {"rate": [0.1, 0.5], "n_epochs": [5, 25]},
+        scoring="neg_log_loss",
+        cv=StratifiedShuffleSplit(n_splits=1, test_size=0.2, random_state=seed),
+    )
+    return make_pipeline(counts, search)
 
 
 def make_models(seed):
@@ -74,6 +158,7 @@ def make_models(seed):
         "NB-SVM": make_pipeline(
             counts, LogCountRatios(), LogisticRegression(max_iter=1000)
         ),
+        "fastText's model": make_mean_embedding(seed),
         "TextConvNet": make_pipeline(
             TokenEncoder(), BinaryNetClassifier(TextConvNet, random_state=seed)
         ),

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
@@ -17,6 +18,8 @@ from skorch.utils import multi_indexing
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.splits import Split
 from skbin.data.dicts import is_dict
+from skbin.data.ngrams import each_text_read_once
+from skbin.data.signals import pad_signals
 from skbin.data.splits import HeldOut
 from skbin.data.which_texts import holds_texts_alone
 from skbin.nesting import input_of_innermost
@@ -38,8 +41,9 @@ def default_member(X: Any) -> BinaryNetClassifier:
     """Make what is trained where the user names no estimator."""
     if is_dict(X) or holds_texts_alone(X):
         return BinaryNetClassifier()
-    shape = X.shape if hasattr(X, "shape") else (len(X), *np.shape(X[0]))
-    if len(shape) > 2:
+    samples = pad_signals(X)
+    n_axes = samples.ndim if hasattr(samples, "ndim") else 1 + np.ndim(samples[0])
+    if n_axes > 2:
         return BinaryNetClassifier()
     return BinaryNetClassifier(**_TABLE_PARAMETERS)
 
@@ -48,6 +52,8 @@ def rows_at(X: Any, places: NDArray[np.intp]) -> Any:
     """Take some of the rows of whatever holds samples."""
     if is_dict(X):
         return multi_indexing(X, places)
+    if nw.dependencies.is_pandas_index(X):
+        return X[places]
     return _safe_indexing(X, places)
 
 
@@ -67,12 +73,13 @@ def fit_members(
 
     It is NaN for rows that no split leaves out.
     """
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(_member_and_its_logits)(
-            template, X, y, split, own_seeds, params, positive, calibrated
+    with each_text_read_once():
+        found = Parallel(n_jobs=n_jobs)(
+            delayed(_member_and_its_logits)(
+                template, X, y, split, own_seeds, params, positive, calibrated
+            )
+            for split, own_seeds in zip(splits, seeds, strict=True)
         )
-        for split, own_seeds in zip(splits, seeds, strict=True)
-    )
     if not all(np.isfinite(logits).all() for _, logits in found):
         raise ValueError(
             "A member gives infinite logits or NaN for rows that it was not trained "

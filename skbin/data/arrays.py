@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skbin.data.cells import is_frame
 from skbin.data.dicts import is_dict, labels_beside
 from skbin.data.fitted import FittedData
+from skbin.data.ngrams import each_text_read_once
 from skbin.data.offsets import learn_offset, refuse_far_columns, to_float32
 from skbin.data.signals import (
     by_channel_names,
@@ -59,8 +60,9 @@ def with_logits_of_texts(
     Give what predictions will see in the place of it as well.
     """
     X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
-    table = table.learn_texts(X, rows, target, weight, anew=anew)
-    return table, table.logits_of_texts(X).astype(np.float32)
+    with each_text_read_once():
+        table = table.learn_texts(X, rows, target, weight, anew=anew)
+        return table, table.logits_of_texts(X).astype(np.float32)
 
 
 def in_order_of_fit(estimator: Any, X: Any, fitted: FittedData | None) -> Any:

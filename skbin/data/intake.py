@@ -115,9 +115,9 @@ def admit(
     `fits_again`: these rows are trained on once more, as in a warm start.
     """
     X, y = _unwrapped(X, y)
-    X = texts_as_column(X, fitted)
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
+    X = texts_as_column(X, fitted)
     if is_dict(X):
         refuse_named_columns(X, getattr(estimator, "categorical_features", None))
         arrays, shape, table = arrays_of_dict(X, fitted), None, None
@@ -159,9 +159,9 @@ def admit_for_prediction(
 ) -> Samples:
     """Admit samples without labels, by what `fit` has learned."""
     X, _ = _unwrapped(X, None)
-    X = texts_as_column(X, fitted)
     if goes_by_sample(X):
         return Samples(encode(X, offset=fitted.offset if fitted else None))
+    X = texts_as_column(X, fitted)
     table = None
     if is_dict(X):
         arrays, shape = arrays_of_dict(X, fitted), None

@@ -149,7 +149,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
         signal = signal.detach().cpu().float().numpy()
     has_columns = is_frame(signal)
     try:
-        values = np.asanyarray(signal)
+        values = _by_columns(signal, name) if has_columns else np.asanyarray(signal)
     except ValueError as error:
         raise ValueError(
             f"The channels of {name} differ in length, but they must end together."
@@ -165,7 +165,18 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
     return values.T if has_columns else values
 
 
+def _by_columns(frame: Any, name: str) -> NDArray[Any]:
+    """Read each column by itself: NumPy makes objects of numbers and truth values."""
+    columns = nw.from_native(frame, eager_only=True).iter_columns()
+    return np.column_stack([_real(column.to_numpy(), name) for column in columns])
+
+
 def _real(values: Any, name: str) -> Any:
+    if values.dtype.kind in "US":
+        raise ValueError(
+            f"Signals must be real numbers, but {name} holds strings. If these are the "
+            "words of a text, give it as one string: ' '.join(words)."
+        )
     if values.dtype.kind not in "biuf":
         raise ValueError(
             f"Signals must be real numbers, but {name} has dtype {values.dtype}. Give "

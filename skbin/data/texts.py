@@ -11,27 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logit
-from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
 
+from skbin.data.ngrams import WORD_OR_MARKS, ngrams_of
+
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
-# Marks tell as much as words in messages: "!!!", ":)".
-_WORD_OR_MARKS = r"\w+|[^\w\s]+"
 # A text is read up to this many times the median length, or up to these numbers if they
 # are more: one huge text must neither pad all others nor make them wait.
 _TIMES_THE_MEDIAN, _CHARACTERS, _WORDS = 32, 2_000, 256
 _FEWEST_TEXTS = 2  # in which a word or an n-gram must be for anything to be learned
 _MOST_WORDS = 50_000
-N_BUCKETS = 2**18
 _N_FOLDS = 5
 # Measured on four sets of texts: see docs/benchmarks/texts.rst.
 _C = 10.0
-_NGRAMS = (
-    {"analyzer": "word", "token_pattern": _WORD_OR_MARKS, "ngram_range": (1, 2)},
-    {"analyzer": "char_wb", "ngram_range": (2, 5)},
-)
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class TextReader:
         if not self.n_words:
             return ids
         for row, text in zip(ids, self.cut(texts), strict=True):
-            words = re.findall(_WORD_OR_MARKS, text)[: self.n_words]
+            words = re.findall(WORD_OR_MARKS, text)[: self.n_words]
             row[: len(words)] = [places.get(word, UNKNOWN) for word in words]
         return ids
 
@@ -97,7 +91,7 @@ class TextReader:
             return np.zeros(len(texts))
         texts = self.given(texts)
         is_missing = np.array([text is None for text in texts], dtype=bool)
-        logits = self.model.logits(_ngrams_of(self.cut(texts)))
+        logits = self.model.logits(ngrams_of(self.cut(texts)))
         return np.where(is_missing, np.nan, logits)
 
     def given(self, texts: Sequence[str | None]) -> list[str | None]:
@@ -130,7 +124,7 @@ def learn_reader(texts: Sequence[str | None], *, with_words: bool) -> TextReader
     seen: Counter[str] = Counter()
     lengths = []
     for text in reader.cut(texts):
-        words = re.findall(_WORD_OR_MARKS, text)
+        words = re.findall(WORD_OR_MARKS, text)
         seen.update(set(words))
         lengths.append(len(words))
     most = max(_WORDS, math.ceil(_TIMES_THE_MEDIAN * float(np.median(lengths))))
@@ -158,7 +152,7 @@ def learn_model(
     # A row of weight zero must not raise those of the others.
     weight = weight / weight[counted].mean()
     read = reader.cut(texts)
-    blocks = _ngrams_of(read)
+    blocks = ngrams_of(read)
     y = target.astype(np.int64)
 
     def fitted_to(rows: NDArray[np.intp]) -> LinearModel:
@@ -174,21 +168,6 @@ def learn_model(
         without = fitted_to(counted[train])
         logits[rows] = without.logits([block[rows] for block in blocks])
     return replace(reader, model=model), logits
-
-
-def _ngrams_of(texts: list[str]) -> list[sparse.csr_matrix]:
-    """Count which n-grams are in each text, a matrix of 0 and 1 for each block."""
-    return [
-        HashingVectorizer(
-            **options,
-            n_features=N_BUCKETS,
-            binary=True,
-            norm=None,
-            alternate_sign=False,
-            lowercase=False,
-        ).transform(texts)
-        for options in _NGRAMS
-    ]
 
 
 def _folds(

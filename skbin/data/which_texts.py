@@ -1,5 +1,6 @@
 """Which strings are texts, alone or in a column, and which are categories."""
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,6 +100,36 @@ def refuse_named_texts(X: Any, text_features: Any) -> None:
 
 def texts_as_column(X: Any, fitted: Any) -> Any:
     """Make a column of texts that come one by one; leave all else alone."""
+    reads_texts = fitted is not None and fitted.table is not None and fitted.table.text
+    column = _as_column(X, fitted)
+    if reads_texts and not _is_column(column):
+        raise ValueError(
+            f"fit saw texts, but X is {_in_short(X)}. Give a list or a Series of "
+            "strings, or a DataFrame of one column, with a text for each sample."
+        )
+    return column
+
+
+def _is_column(X: Any) -> bool:
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and all(
+            isinstance(row, list | tuple) and len(row) == 1 for row in X
+        )
+    is_table = is_frame(X) or isinstance(X, np.ndarray)
+    return is_table and len(X.shape) == 2 and X.shape[1] == 1
+
+
+def _in_short(X: Any) -> str:
+    shape = getattr(X, "shape", None)
+    return f"{reprlib.repr(X)}" if shape is None else f"{type(X).__name__} of {shape}"
+
+
+def _as_column(X: Any, fitted: Any) -> Any:
+    if isinstance(X, str | bytes):
+        raise ValueError(
+            f"X is one value, {reprlib.repr(X)}, where a list of samples is wanted. "
+            "Of one text pass [text]."
+        )
     is_row_of_values = (
         isinstance(X, list | tuple)
         or getattr(X, "ndim", 0) == 1
@@ -110,8 +141,18 @@ def texts_as_column(X: Any, fitted: Any) -> Any:
     present = [value for value in values if not is_missing(value)]
     if not present and fitted is not None and fitted.table is not None:
         return np.full((len(values), 1), None) if fitted.table.text else X
+    if present and isinstance(present[0], bytes):
+        raise ValueError(
+            f"X holds bytes, the first are {present[0][:40]!r}. Texts are strings: "
+            '[text.decode("utf-8") for text in X].'
+        )
     if not present or not isinstance(present[0], str):
         return X
+    if fitted is None and _is_of_categories(X):
+        raise ValueError(
+            "X is a Series of categories. Pass X.to_frame() if it is the one column of "
+            "a table, X.astype(str) if it holds texts."
+        )
     hint = ""
     if hasattr(X, "iloc"):
         hint = " One row of a DataFrame is df.iloc[[row]], one column df[[name]]."
@@ -128,6 +169,12 @@ def texts_as_column(X: Any, fitted: Any) -> Any:
                 f"where one is missing.{hint}"
             )
     return np.array(values, dtype=object).reshape(-1, 1)
+
+
+def _is_of_categories(X: Any) -> bool:
+    if not nw.dependencies.is_into_series(X):
+        return False
+    return has_categorical_dtype(nw.from_native(X, series_only=True))
 
 
 def holds_texts_alone(X: Any) -> bool:

@@ -1,23 +1,22 @@
 """Out of torch: `export_onnx`."""
 
 import copy
-import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.estimator import CrossFitClassifier
+from skbin.export.onnx_metadata import add_labels, add_metadata
 from skbin.export.onnx_steps import (
     OPSETS,
     TRANSFORMED,
@@ -25,6 +24,12 @@ from skbin.export.onnx_steps import (
     refuse_untranslated,
     translated_step,
     untranslated,
+)
+from skbin.export.onnx_table import (
+    InputColumn,
+    TableEncoding,
+    input_columns,
+    joined_inputs,
 )
 from skbin.export.replacing import replaced_file
 from skbin.machine.extras import import_optional
@@ -92,8 +97,9 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     net = nets[0]
     steps = flat_steps(steps_before_innermost(estimator))
     refuse_untranslated(steps)
+    columns = _columns_of(nets, steps)
     dtypes = {_input_dtype(net, steps) for net in nets}
-    dtype = torch.float64 if torch.float64 in dtypes else dtypes.pop()
+    dtype = torch.float64 if columns or torch.float64 in dtypes else dtypes.pop()
     onnx = import_optional("onnx", "onnx")
     import_optional("onnxscript", "onnx")
     with replaced_file(path) as file:
@@ -102,10 +108,25 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
             for place, (name, step) in enumerate(steps)
         ]
         is_cross_fit = isinstance(estimator, CrossFitClassifier)
-        made = _CrossFitPrediction(estimator) if is_cross_fit else _Prediction(net)
-        model = _translated(net, made, dtype)
+        made = (
+            _CrossFitPrediction(estimator, columns)
+            if is_cross_fit
+            else _Prediction(net, columns)
+        )
+        model = _translated(net, made, _example(net, columns, dtype))
         threshold = float(estimator.threshold_ if is_cross_fit else net.threshold)
-        _add_labels(onnx, model, net.classes_, made.positive_index, threshold)
+        add_labels(model, net.classes_, made.positive_index)
+        add_metadata(
+            model,
+            estimator,
+            net,
+            made.positive_index,
+            threshold,
+            columns,
+            has_steps=bool(steps),
+        )
+        if columns:
+            model = _after(onnx, joined_inputs(columns), model)
         for step in reversed(translated):
             model = _after(onnx, step, model)
         onnx.checker.check_model(model, full_check=True)
@@ -146,14 +167,6 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
             "export_onnx needs a net with compile=False: save it, and export what "
             "skbin.load gives you."
         )
-    table = None if net._data is None else net._data.table
-    if table is not None:
-        raise ValueError(
-            "export_onnx writes a graph of numbers, but the net reads a table with "
-            f"{', '.join(sorted({column.kind for column in table.columns}))} columns. "
-            "Encode them before the net, in a Pipeline of scikit-learn's transformers, "
-            "or keep the estimator with skbin.save."
-        )
     if net.predict_nonlinearity != "auto":
         raise ValueError(
             "export_onnx needs predict_nonlinearity='auto', got "
@@ -185,8 +198,12 @@ class _Prediction(nn.Module):
     least: torch.Tensor
     offset: torch.Tensor
 
-    def __init__(self, net: BinaryNetClassifier) -> None:
+    def __init__(
+        self, net: BinaryNetClassifier, columns: Sequence[InputColumn]
+    ) -> None:
         super().__init__()
+        data: Any = net._data
+        self.encoding = TableEncoding(data.table, columns) if columns else None
         self.module = copy.deepcopy(net.module_).cpu().eval()
         self.takes_logits = net._outputs_are_logits()
         self.gives_probabilities = not self.takes_logits and net.prior is None
@@ -199,7 +216,6 @@ class _Prediction(nn.Module):
             else _least_logit(net.threshold)
         )
         # A number in the code would be rounded to float32.
-        data: Any = net._data
         offset = 0.0 if data.offset is None else data.offset
         for name, value in [
             ("least", least),
@@ -223,6 +239,8 @@ class _Prediction(nn.Module):
         return self._logit(self._output(X)) + self.shift
 
     def _output(self, X: torch.Tensor) -> torch.Tensor:
+        if self.encoding is not None:
+            X = self.encoding(X)
         if X.dtype == torch.float64:
             X = (X - self.offset).float()
         output = self.module(X)
@@ -242,9 +260,13 @@ class _CrossFitPrediction(nn.Module):
     intercept: torch.Tensor
     least: torch.Tensor
 
-    def __init__(self, model: CrossFitClassifier) -> None:
+    def __init__(
+        self, model: CrossFitClassifier, columns: Sequence[InputColumn]
+    ) -> None:
         super().__init__()
-        self.members = nn.ModuleList(_Prediction(net) for net in model.estimators_)
+        self.members = nn.ModuleList(
+            _Prediction(net, columns) for net in model.estimators_
+        )
         self.positive_index = model._positive_index
         for name, value in [
             ("slope", model.calibration_.slope),
@@ -291,12 +313,36 @@ def _least_logit(threshold: float) -> float:
     return high
 
 
-def _translated(
-    net: BinaryNetClassifier, prediction: nn.Module, dtype: torch.dtype
-) -> Any:
+def _columns_of(
+    nets: Sequence[BinaryNetClassifier], steps: list[tuple[str, Any]]
+) -> list[InputColumn]:
+    """Find the inputs, where nets read the columns of a raw table."""
+    tables = [net._data.table for net in nets if net._data is not None]
+    if all(table is None for table in tables):
+        return []
+    if steps:
+        raise untranslated(*steps[0], "the net reads strings, and steps give numbers.")
+    if any(table is None for table in tables):
+        raise ValueError(
+            "Some members of the cross-fit have seen numbers alone, others more than "
+            "that, and they cannot share inputs. Give the columns types that do not "
+            "depend on the rows, such as by astype(float)."
+        )
+    return input_columns([table for table in tables if table is not None])
+
+
+def _example(
+    net: BinaryNetClassifier, columns: Sequence[InputColumn], dtype: torch.dtype
+) -> torch.Tensor:
     # Two rows: torch takes sizes of 0 and 1 for fixed ones.
     data: Any = net._data
-    example = torch.zeros(2, *data.shape[1:], dtype=dtype)
+    shape = (sum(c.width for c in columns),) if columns else data.shape[1:]
+    return torch.zeros(2, *shape, dtype=dtype)
+
+
+def _translated(
+    net: BinaryNetClassifier, prediction: nn.Module, example: torch.Tensor
+) -> Any:
     try:
         with _without_news_of_torch():
             program = torch.onnx.export(
@@ -352,44 +398,6 @@ def _without_news_of_torch() -> Iterator[None]:
             yield
     finally:
         logger.disabled = was_disabled
-
-
-def _add_labels(
-    onnx: Any,
-    model: Any,
-    classes: NDArray[Any],
-    positive_index: int,
-    threshold: float,
-) -> None:
-    """Put labels in the place of their indices, and say what they mean."""
-    helper, graph = onnx.helper, model.graph
-    names = _label_array(classes)
-    graph.initializer.append(onnx.numpy_helper.from_array(names, "skbin_names"))
-    graph.node.append(
-        helper.make_node("Gather", ["skbin_names", "skbin_index"], ["label"])
-    )
-    del graph.output[1]
-    graph.output.append(
-        helper.make_tensor_value_info(
-            "label", helper.np_dtype_to_tensor_dtype(names.dtype), ["n_samples"]
-        )
-    )
-    helper.set_model_props(
-        model,
-        {
-            "classes": json.dumps(names.tolist()),
-            "positive_class": json.dumps(names.tolist()[positive_index]),
-            "threshold": json.dumps(threshold),
-        },
-    )
-
-
-def _label_array(classes: NDArray[Any]) -> NDArray[Any]:
-    if classes.dtype.kind in "OUST":
-        return np.array([str(label) for label in classes], dtype=object)
-    if classes.dtype.kind in "iu":
-        return classes.astype(np.int64)
-    return classes
 
 
 def _after(onnx: Any, first: Any, model: Any) -> Any:

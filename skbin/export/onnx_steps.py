@@ -22,7 +22,7 @@ from skbin.machine.extras import import_optional
 
 OPSETS = {"": 20, "ai.onnx.ml": 3}
 _ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
-_OUTPUTS = {"label", "probabilities"}
+OUTPUTS = {"label", "probabilities"}
 TRANSFORMED = "skbin_transformed"
 
 
@@ -47,11 +47,11 @@ def refuse_untranslated(steps: list[tuple[str, Any]]) -> None:
         if isinstance(step, FunctionTransformer) and step.func is not None:
             raise untranslated(name, step, f"ONNX has no translation of {step.func!r}.")
         columns = set(getattr(step, "feature_names_in_", []))
-        if isinstance(step, ColumnTransformer) and columns & _OUTPUTS:
+        if isinstance(step, ColumnTransformer) and columns & OUTPUTS:
             raise untranslated(
                 name,
                 step,
-                f"a column has the name of an output, {sorted(columns & _OUTPUTS)}: "
+                f"a column has the name of an output, {sorted(columns & OUTPUTS)}: "
                 "rename it and fit again.",
             )
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from skbin.data.cells import CATEGORY, DURATION, EMPTY, NUMBER, TEXT, TIME
+from skbin.data.readers_in_json import describe_reader, is_reader, reader_from
 from skbin.data.tables import Column, Table
-from skbin.export.texts import describe_reader, is_reader, reader_from
 
 
 def require(is_right: bool, wanted: str, got: Any) -> None:

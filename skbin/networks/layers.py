@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from sklearn.utils import check_scalar
 from torch import nn
+from torch.nn import functional as F
 
 
 def require_sizes(*, at_least: int = 1, **sizes: Any) -> None:
@@ -45,6 +46,24 @@ class Dropout(nn.Dropout):
         return input * is_kept / (1 - self.p)
 
 
+class BatchNorm(nn.BatchNorm1d):
+    """`torch.nn.BatchNorm1d` that scales a row alone by what it saw before."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Normalize columns, (n, num_features) -> (n, num_features)."""
+        if not self.training or len(input) > 1:
+            return super().forward(input)
+        return F.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=False,
+            eps=self.eps,
+        )
+
+
 class OutputLayers(nn.Sequential):
     """One hidden layer and one logit, behind `first` or batch normalization."""
 
@@ -58,10 +77,10 @@ class OutputLayers(nn.Sequential):
         require_sizes(hidden_units=hidden_units)
         require_fractions(dropout=dropout)
         super().__init__(
-            nn.BatchNorm1d(n_inputs) if first is None else first,
+            BatchNorm(n_inputs) if first is None else first,
             nn.Linear(n_inputs, hidden_units),
             nn.ReLU(),
-            nn.BatchNorm1d(hidden_units),
+            BatchNorm(hidden_units),
             Dropout(dropout),
             nn.Linear(hidden_units, 1),
             nn.Flatten(0),

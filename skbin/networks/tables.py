@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from skbin.networks.columns import TableEmbedding, embed_columns
-from skbin.networks.layers import Dropout, Prepared, require_fractions, require_sizes
+from skbin.networks.layers import (
+    BatchNorm,
+    Dropout,
+    Prepared,
+    require_fractions,
+    require_sizes,
+)
 
 _SPREAD_OF_MEMBERS = 0.5
 
@@ -96,7 +102,7 @@ class DenseNet(Prepared):
         if hidden_units:
             # One normalized layer speeds up the first epochs; more of them lower the
             # average precision when positives are few.
-            layers.insert(-1, nn.BatchNorm1d(widths[-1]))
+            layers.insert(-1, BatchNorm(widths[-1]))
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(widths[-1], n_members)
         self.member_scale: Any = None
@@ -141,17 +147,30 @@ class DenseNet(Prepared):
         return self.output(hidden).gather(1, member.unsqueeze(1)).squeeze(1)
 
     def _logit_of_all_members(self, values: torch.Tensor) -> torch.Tensor:
-        # One after the other: together they would need eight times the memory.
+        # A graph of few steps takes half the time for one row, which services ask for.
+        logits = (
+            self._logits_together(values)
+            if torch.compiler.is_exporting()
+            else self._logits_in_turn(values)
+        )
+        # The logit of the mean probability.
+        positive = F.logsigmoid(logits).logsumexp(dim=1)
+        return positive - F.logsigmoid(-logits).logsumexp(dim=1)
+
+    def _logits_together(self, values: torch.Tensor) -> torch.Tensor:
+        scaled = (values.unsqueeze(1) * self.member_scale).flatten(0, 1)
+        hidden = self.layers(scaled).unflatten(0, (-1, len(self.member_scale)))
+        return (hidden * self.output.weight).sum(dim=2) + self.output.bias
+
+    def _logits_in_turn(self, values: torch.Tensor) -> torch.Tensor:
+        # Together they would need eight times the memory.
         members = zip(
             self.member_scale, self.output.weight, self.output.bias, strict=True
         )
-        logits = torch.stack(
+        return torch.stack(
             [
                 (self.layers(values * scale) * weight).sum(dim=1) + bias
                 for scale, weight, bias in members
             ],
             dim=1,
         )
-        # The logit of the mean probability.
-        positive = F.logsigmoid(logits).logsumexp(dim=1)
-        return positive - F.logsigmoid(-logits).logsumexp(dim=1)

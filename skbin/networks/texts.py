@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from skbin.networks.filters import filters_of_each_width
 from skbin.networks.layers import (
+    BatchNorm,
     Dropout,
     OutputLayers,
     Prepared,
@@ -101,7 +102,7 @@ class TextConvNet(Prepared):
             self.head: nn.Module = OutputLayers(sum(filters), hidden_units, dropout)
         else:
             # Normalized before the dropout of its features.
-            self.dropout = nn.Sequential(nn.BatchNorm1d(sum(filters)), self.dropout)
+            self.dropout = nn.Sequential(BatchNorm(sum(filters)), self.dropout)
             self.head = nn.Sequential(nn.Linear(sum(filters), 1), nn.Flatten(0))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skbin.data.texts import N_BUCKETS, LinearModel, TextReader
+from skbin.data.ngrams import N_BUCKETS
+from skbin.data.texts import LinearModel, TextReader
 
 _LONGEST = 2**31  # characters
 

@@ -1,0 +1,94 @@
+"""
+A web service that answers with labels and probabilities
+========================================================
+
+It serves one file of `skbin.export_onnx`, and needs no torch::
+
+    pip install "skbin[serve]" starlette uvicorn
+    python app.py model.onnx 8000
+
+    curl localhost:8000/predict --data '[{"amount": 90.0, "country": "PL"}]'
+
+Rows are a JSON list of records, or of rows of numbers if the file takes those. What
+the file does not take is answered with status 422 and what was wrong.
+"""
+
+import json
+import sys
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from skbin import load_onnx
+
+MOST_BYTES = 10_000_000
+
+
+def refusal(status, message):
+    return JSONResponse({"error": message}, status_code=status)
+
+
+async def body_of(request):
+    """Read a body; None if it is longer than a service should hold in memory."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)
+
+
+async def health(request):
+    classifier = request.app.state.classifier
+    return JSONResponse(
+        {
+            "status": "ok",
+            "classes": classifier.classes_.tolist(),
+            "positive_class": classifier.positive_class_,
+            "threshold": classifier.threshold,
+        }
+    )
+
+
+async def predict(request):
+    body = await body_of(request)
+    if body is None:
+        return refusal(413, f"Send at most {MOST_BYTES} bytes in one request.")
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return refusal(400, f"The body must be JSON: {error}")
+    if not isinstance(rows, list):
+        return refusal(422, "The body must be a JSON list of records or of rows.")
+    classifier = request.app.state.classifier
+    try:
+        # Not in a thread: a few rows take less time than it takes to change threads.
+        probabilities = classifier.predict_proba(rows)
+        labels = classifier.predict(rows)
+    except ValueError as error:
+        return refusal(422, str(error))
+    return JSONResponse(
+        {"labels": labels.tolist(), "probabilities": probabilities.tolist()}
+    )
+
+
+def make_app(classifier):
+    app = Starlette(
+        routes=[
+            Route("/health", health, methods=["GET"]),
+            Route("/predict", predict, methods=["POST"]),
+        ]
+    )
+    app.state.classifier = classifier
+    return app
+
+
+def main():
+    path, port = sys.argv[1], int(sys.argv[2])
+    uvicorn.run(make_app(load_onnx(path)), port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

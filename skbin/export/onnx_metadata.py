@@ -1,0 +1,68 @@
+"""What an ONNX file says of itself: labels, threshold, and what its inputs mean."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skbin.export.onnx_table import InputColumn
+from skbin.machine.extras import import_optional
+from skbin.onnx_file import FORMAT
+
+
+def add_labels(model: Any, classes: NDArray[Any], positive_index: int) -> None:
+    """Put labels in the place of their indices."""
+    onnx = import_optional("onnx", "onnx")
+    helper, graph = onnx.helper, model.graph
+    names = _label_array(classes)
+    graph.initializer.append(onnx.numpy_helper.from_array(names, "skbin_names"))
+    graph.node.append(
+        helper.make_node("Gather", ["skbin_names", "skbin_index"], ["label"])
+    )
+    del graph.output[1]
+    graph.output.append(
+        helper.make_tensor_value_info(
+            "label", helper.np_dtype_to_tensor_dtype(names.dtype), ["n_samples"]
+        )
+    )
+
+
+def add_metadata(
+    model: Any,
+    estimator: Any,
+    net: Any,
+    positive_index: int,
+    threshold: float,
+    columns: Sequence[InputColumn],
+    *,
+    has_steps: bool,
+) -> None:
+    """Write as JSON what a service needs to know beside the graph."""
+    names = _label_array(net.classes_).tolist()
+    features = getattr(estimator, "feature_names_in_", None)
+    are_signals = len(net._data.shape) == 3
+    trait = "takes_unequal_lengths" if are_signals else "takes_missing_values"
+    # What steps do with a missing value they alone know.
+    takes_missing = has_steps or getattr(net.module_, trait, False)
+    properties = {
+        "classes": names,
+        "positive_class": names[positive_index],
+        "threshold": threshold,
+        "skbin_format": FORMAT,
+        "feature_names": None if features is None else list(features),
+        "columns": [column.described() for column in columns] or None,
+        "takes_missing": bool(takes_missing),
+    }
+    import_optional("onnx", "onnx").helper.set_model_props(
+        model, {key: json.dumps(value) for key, value in properties.items()}
+    )
+
+
+def _label_array(classes: NDArray[Any]) -> NDArray[Any]:
+    if classes.dtype.kind in "OUST":
+        return np.array([str(label) for label in classes], dtype=object)
+    if classes.dtype.kind in "iu":
+        return classes.astype(np.int64)
+    return classes

@@ -1,0 +1,170 @@
+"""A file that `export_onnx` wrote, read and checked: `OnnxFile`."""
+
+import json
+import os
+import reprlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skbin.data.cells import CATEGORY, NUMBER, TEXT
+from skbin.data.readers_in_json import is_reader, reader_from
+from skbin.data.texts import TextReader
+from skbin.machine.extras import import_optional
+from skbin.onnx_inputs import ArrayInput, ColumnInputs
+from skbin.onnx_texts import TextInput
+
+FORMAT = 1  # of the metadata, as `skbin_format`
+_KEYS = (
+    "classes",
+    "positive_class",
+    "threshold",
+    "feature_names",
+    "columns",
+    "takes_missing",
+)
+_FATAL = 4  # onnxruntime also prints what it raises, below this severity
+
+
+class OnnxFile:
+    """The graph of a file, ready to run in any number of threads, and what it says.
+
+    It never changes, so that copies are the file itself. A pickle holds the bytes.
+    """
+
+    def __init__(self, content: bytes, name: str, n_threads: int = 1) -> None:
+        self.content = content
+        self.name = name
+        self.n_threads = n_threads
+        self._session = _session(content, name, n_threads)
+        says = _metadata(self._session, name)
+        self.classes = np.array(says["classes"])
+        self.positive_class = says["positive_class"]
+        self.positive_index = says["classes"].index(self.positive_class)
+        self.threshold = says["threshold"]
+        self.feature_names = says["feature_names"]
+        self.inputs = _inputs(self._session, says)
+
+    def __reduce__(self) -> Any:
+        return OnnxFile, (self.content, self.name, self.n_threads)
+
+    def __copy__(self) -> "OnnxFile":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "OnnxFile":
+        return self
+
+    def __repr__(self) -> str:
+        return f"OnnxFile({self.name!r})"
+
+    def probabilities(self, X: Any) -> NDArray[np.float64]:
+        """Compute the probability of each class, (n_samples, 2)."""
+        return self._run(["probabilities"], X)[0]
+
+    def labels(self, X: Any) -> NDArray[Any]:
+        """Decide for each row by the threshold of the file."""
+        return self._run(["probabilities", "label"], X)[1]
+
+    def _run(self, outputs: list[str], X: Any) -> list[NDArray[Any]]:
+        given = self.inputs.read(X)
+        try:
+            results = self._session.run(outputs, given)
+        except Exception as error:  # onnxruntime has no class for errors of its own
+            raise ValueError(
+                f"onnxruntime cannot compute {self.name} for these rows: {error}"
+            ) from error
+        if np.isnan(results[0]).any():
+            row = int(np.argmax(np.isnan(results[0]).any(axis=1)))
+            raise ValueError(
+                f"Row {row} of X has no probability: it holds a category that was not "
+                "there in training, a missing value, or a number that is too large. "
+                "Leave the row out, or export a pipeline that takes it: with "
+                "handle_unknown='ignore' in the encoder, or with a SimpleImputer."
+            )
+        return results
+
+
+def read_onnx_file(path: str | os.PathLike[str], n_threads: int) -> OnnxFile:
+    """Read a file; raise OSError as `open` does, or ValueError if it is not ours."""
+    with open(path, "rb") as file:
+        return OnnxFile(file.read(), os.fspath(path), n_threads)
+
+
+def _session(content: bytes, name: str, n_threads: int) -> Any:
+    onnxruntime = import_optional("onnxruntime", "serve")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    try:
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime has no class for errors of its own
+        raise ValueError(
+            f"{name} cannot be read as ONNX: it is another kind of file, was cut "
+            f"short, or needs a newer onnxruntime, which says: {error}"
+        ) from error
+
+
+def _metadata(session: Any, name: str) -> dict[str, Any]:
+    written = session.get_modelmeta().custom_metadata_map
+    if "skbin_format" not in written:
+        raise ValueError(
+            f"{name} was written by an older skbin or by another program; export it "
+            "anew by skbin.export_onnx."
+        )
+    try:
+        number = int(json.loads(written["skbin_format"]))
+        says = {key: json.loads(written[key]) for key in _KEYS if number == FORMAT}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} is damaged: its metadata lack something or are no JSON "
+            f"({error!r}); export it anew by skbin.export_onnx."
+        ) from error
+    if number == FORMAT:
+        return says
+    raise ValueError(
+        f"{name} was written by a newer version of skbin (its skbin_format is {number}"
+        f", this version reads {FORMAT}); update skbin here, or export it anew with "
+        "this version."
+    )
+
+
+def _inputs(
+    session: Any, says: dict[str, Any]
+) -> ArrayInput | ColumnInputs | TextInput:
+    types = {given.name: given.type for given in session.get_inputs()}
+    if says["columns"] is not None:
+        readers = _readers(says["columns"])
+        if len(says["columns"]) == 1 and readers:
+            return TextInput(*readers.popitem())
+        kinds = {column["name"]: column["kind"] for column in says["columns"]}
+        return ColumnInputs(
+            {name: (kinds[name], types[name]) for name in kinds},
+            takes_missing=says["takes_missing"],
+            readers=readers,
+        )
+    if list(types) == ["X"]:
+        return ArrayInput(
+            types["X"],
+            tuple(session.get_inputs()[0].shape[1:]),
+            says["feature_names"],
+            takes_missing=says["takes_missing"],
+        )
+    # Steps before the net, which fill missing values or let them through.
+    kinds_of_types = {name: (_kind_of(types[name]), types[name]) for name in types}
+    return ColumnInputs(kinds_of_types, takes_missing=True)
+
+
+def _readers(columns: Any) -> dict[str, TextReader]:
+    """Build what reads the texts, in Python: ONNX cannot split them into words."""
+    described = {c["name"]: c["reader"] for c in columns if c["kind"] == TEXT}
+    if not all(map(is_reader, described.values())):
+        raise ValueError(f"it does not say how texts are read: {reprlib.repr(columns)}")
+    return {name: reader_from(reader) for name, reader in described.items()}
+
+
+def _kind_of(element_type: str) -> str:
+    return CATEGORY if element_type == "tensor(string)" else NUMBER
