@@ -562,3 +562,8 @@ def test_one_text_at_a_time_is_learned_from():
         net.partial_fit([text], [label], classes=[0, 1])
     assert len(net.history) == 6
     assert np.isfinite(net.predict_proba(NEW)).all()
+
+
+def test_a_cross_fit_takes_an_index_of_texts():
+    model = CrossFitClassifier(a_net(max_epochs=1), cv=2, random_state=0)
+    assert model.fit(pd.Index(TEXTS), y).score(NEW, y_new) > 0.5

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +12,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from torch import nn
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, SignalNet
+from skbin.cross_fit.members import default_member
 from skbin.data.signals import pad_signals
 
 
@@ -244,3 +246,37 @@ def test_rows_of_a_table_are_rows_after_fit():
     X = [[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 1.0]]
     net = make_net().fit(X, [0, 0, 1, 1])
     assert net.predict(X[:1]).shape == (1,)
+
+
+@pytest.mark.parametrize("form", ["list", "array of objects", "Series"])
+def test_a_cross_fit_knows_signals_of_one_channel_by_their_lengths(form):
+    signals = [np.arange(20.0 + place % 5) for place in range(40)]
+    X = pd.Series(signals)
+    X = {"list": signals, "array of objects": X.to_numpy(), "Series": X}[form]
+    member = default_member(X)
+    assert clone(member).set_params(max_epochs=1).fit(X, [0, 1] * 20)
+    assert member.get_params()["max_epochs"] == "auto"
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_truth_values_may_be_a_channel_of_a_frame(library):
+    rng = np.random.default_rng(0)
+    frames = [
+        library.DataFrame({"value": rng.normal(size=9), "is on": rng.random(9) < 0.5})
+        for _ in range(4)
+    ]
+    expected = [np.stack([f["value"], f["is on"]]).astype(float) for f in frames]
+    np.testing.assert_array_equal(pad_signals(frames), np.stack(expected))
+
+
+def test_rows_that_end_early_are_told_to_become_signals():
+    X = np.ones((20, 9))
+    X[:5, 6:] = np.nan
+    with pytest.raises(ValueError, match=r"Pass X\[:, np.newaxis\]"):
+        BinaryNetClassifier(SignalNet).fit(X, [0, 1] * 10)
+
+
+def test_words_in_lists_are_told_to_become_texts():
+    words = [["win", "a", "prize"], ["see", "you"]] * 10
+    with pytest.raises(ValueError, match=r"the words of a text as one string"):
+        BinaryNetClassifier().fit(words, [0, 1] * 10)

@@ -172,16 +172,12 @@ def _by_columns(frame: Any, name: str) -> NDArray[Any]:
 
 
 def _real(values: Any, name: str) -> Any:
-    if values.dtype.kind in "US":
-        raise ValueError(
-            f"Signals must be real numbers, but {name} holds strings. If these are the "
-            "words of a text, give it as one string: ' '.join(words)."
-        )
     if values.dtype.kind not in "biuf":
         raise ValueError(
             f"Signals must be real numbers, but {name} has dtype {values.dtype}. Give "
             "the real and imaginary parts of complex numbers as channels, times as "
-            "seconds since a start, and all else as float."
+            "seconds since a start, the words of a text as one string, and all else as "
+            "float."
         )
     dtype = np.result_type(values.dtype, np.float32)  # float64 for large integers
     return values.astype(dtype, copy=False)

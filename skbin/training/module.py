@@ -135,7 +135,7 @@ def _require_takes_tables(module: nn.Module, samples: Any) -> None:
     if samples.has_missing and not getattr(module, "takes_missing_values", False):
         if getattr(module, "takes_unequal_lengths", False):
             raise ValueError(
-                f"Input X contains NaN, which {name_of(module)} reads as the end of a "
+                f"Input X contains NaN, and {name_of(module)} reads it as the end of a "
                 "signal, but X has two axes. Pass X[:, np.newaxis], signals of one "
                 "channel; missing values within them must be filled before."
             )
