@@ -10,6 +10,7 @@ from .data.tokens import TokenEncoder as TokenEncoder
 from .export.files import load as load
 from .export.files import save as save
 from .export.onnx import export_onnx as export_onnx
+from .export.trusted import SKOPS_TRUSTED_TYPES as SKOPS_TRUSTED_TYPES
 from .networks.folding import fold_softmax_head as fold_softmax_head
 from .networks.signal_ensemble import SignalNet as SignalNet
 from .networks.signals import ConvNet as ConvNet
@@ -17,8 +18,8 @@ from .networks.table_filters import TableConvNet as TableConvNet
 from .networks.tables import DenseNet as DenseNet
 from .networks.texts import TextConvNet as TextConvNet
 from .networks.texts import TextNet as TextNet
-from .onnx_classifier import load_onnx as load_onnx
 from .processes import AcceleratedBinaryNetClassifier as AcceleratedBinaryNetClassifier
+from .serving.classifier import load_onnx as load_onnx
 from .training.focal import FocalLoss as FocalLoss
 
 __version__: str

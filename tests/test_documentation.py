@@ -15,7 +15,7 @@ import skbin
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PUBLIC = [getattr(skbin, name) for name in skbin.__all__]
+PUBLIC = [found for name in skbin.__all__ if callable(found := getattr(skbin, name))]
 
 
 def default_of(type_line):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -25,7 +26,17 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skbin import BinaryNetClassifier, DenseNet
+from skbin import (
+    SKOPS_TRUSTED_TYPES,
+    BalancedBatches,
+    BinaryNetClassifier,
+    CrossFitClassifier,
+    DenseNet,
+    FocalLoss,
+    TableConvNet,
+    TextConvNet,
+    TokenEncoder,
+)
 
 F1 = make_scorer(f1_score, pos_label="spam")
 NET = "binarynetclassifier"
@@ -195,12 +206,67 @@ def test_sample_weight_without_a_request_is_refused_by_scikit_learn(net, spam):
             pipeline.fit(X, y, sample_weight=np.ones(300))
 
 
-def test_skops_holds_a_pipeline_for_those_who_trust_what_it_lists(net, spam):
+RARE = np.arange(60) % 3 == 0
+NUMBERS = np.random.default_rng(0).normal(size=(60, 4)) + 2 * RARE[:, None]
+RAW = pd.DataFrame(
+    {
+        "amount": NUMBERS[:, 0],
+        "country": ["DE", "FR"] * 30,
+        "when": pd.date_range("2026-01-01", periods=60),
+        "note": [
+            f"win a prize {i}" if rare else f"see you {i}"
+            for i, rare in enumerate(RARE)
+        ],
+    }
+)
+
+
+def quick(*args, **parameters):
+    return BinaryNetClassifier(*args, max_epochs=1, random_state=0, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("make", "X"),
+    [
+        (lambda: make_pipeline(StandardScaler(), quick()), NUMBERS),
+        (lambda: quick(optimizer=torch.optim.SGD, early_stopping=True), NUMBERS),
+        (lambda: quick(TableConvNet, criterion=FocalLoss), NUMBERS),
+        (lambda: quick(iterator_train=BalancedBatches, prior="train"), NUMBERS),
+        (lambda: quick(text_features=["note"]), RAW),
+        (lambda: quick(), RAW["note"]),
+        (lambda: quick(), NUMBERS[:, None, :].repeat(9, axis=2)),
+        (lambda: make_pipeline(TokenEncoder(), quick(TextConvNet)), RAW["note"]),
+        (lambda: CrossFitClassifier(quick(), cv=2, cutoff="f1"), NUMBERS),
+    ],
+    ids=[
+        "pipeline",
+        "sgd",
+        "focal",
+        "balanced",
+        "raw",
+        "texts",
+        "signals",
+        "tokens",
+        "cross",
+    ],
+)
+def test_skops_reads_every_kind_of_model_by_the_public_list_of_types(make, X):
     skops = pytest.importorskip("skops.io")
-    X, y = spam
-    pipeline = make_pipeline(StandardScaler(), net).fit(X, y)
-    content = skops.dumps(pipeline)
-    untrusted = skops.get_untrusted_types(data=content)
-    assert "skbin.classifier.BinaryNetClassifier" in untrusted
-    again = skops.loads(content, trusted=untrusted)
-    assert_array_equal(again.predict_proba(X), pipeline.predict_proba(X))
+    model = make().fit(X, RARE)
+    content = skops.dumps(model)
+    assert set(skops.get_untrusted_types(data=content)) <= set(SKOPS_TRUSTED_TYPES)
+    again = skops.loads(content, trusted=SKOPS_TRUSTED_TYPES)
+    assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_mlflow_logs_a_model_in_two_lines(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow.sklearn", reason="mlflow is not installed")
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tmp_path.as_uri())
+    model = quick().fit(RAW, RARE)
+    logged = mlflow.log_model(
+        model, name="model", skops_trusted_types=SKOPS_TRUSTED_TYPES
+    )
+    again = mlflow.load_model(logged.model_uri)
+    assert_array_equal(again.predict_proba(RAW), model.predict_proba(RAW))

@@ -18,7 +18,7 @@ from skbin.training.focal import FocalLoss
 
 NETWORKS = (ConvNet, DenseNet, SignalNet, TableConvNet, TextConvNet, TextNet)
 _PUBLIC_PACKAGES = ("skbin", "torch.nn", "torch.optim")
-_KNOWN: dict[str, tuple[type, ...]] = {
+KNOWN: dict[str, tuple[type, ...]] = {
     "module": NETWORKS,
     "criterion": (nn.BCEWithLogitsLoss, nn.BCELoss, FocalLoss),
     "optimizer": (
@@ -50,14 +50,14 @@ def _place_of(kind: type) -> str:
 
 def find_class(name: Any, parameter: str, trusted: Sequence[str | type]) -> Any:
     """Find what a file names; only what is in `trusted` is imported."""
-    known: dict[Any, Any] = {name_of(kind): kind for kind in _KNOWN.get(parameter, ())}
+    known: dict[Any, Any] = {name_of(kind): kind for kind in KNOWN.get(parameter, ())}
     for kind in trusted:
         if isinstance(kind, str):
             known[kind] = kind
         else:
             known[name_of(kind)] = known[_place_of(kind)] = kind
     if name not in known:
-        usual = ", ".join(name_of(kind) for kind in _KNOWN.get(parameter, ()))
+        usual = ", ".join(name_of(kind) for kind in KNOWN.get(parameter, ()))
         raise ValueError(
             f"it names {name!r} for {parameter}, which could run any code. If you "
             f"trust it: load(path, trusted=[{name!r}]). "

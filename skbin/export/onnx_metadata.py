@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skbin.export.onnx_table import InputColumn
 from skbin.machine.extras import import_optional
-from skbin.onnx_file import FORMAT
+from skbin.serving.file import FORMAT
 
 
 def add_labels(model: Any, classes: NDArray[Any], positive_index: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skbin.onnx_file import OnnxFile, read_onnx_file
+from skbin.serving.file import OnnxFile, read_onnx_file
 
 
 class OnnxClassifier(ClassifierMixin, BaseEstimator):

@@ -12,8 +12,8 @@ from skbin.data.cells import CATEGORY, NUMBER, TEXT
 from skbin.data.readers_in_json import is_reader, reader_from
 from skbin.data.texts import TextReader
 from skbin.machine.extras import import_optional
-from skbin.onnx_inputs import ArrayInput, ColumnInputs
-from skbin.onnx_texts import TextInput
+from skbin.serving.inputs import ArrayInput, ColumnInputs
+from skbin.serving.texts import TextInput
 
 FORMAT = 1  # of the metadata, as `skbin_format`
 _KEYS = (

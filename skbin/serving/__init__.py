@@ -1,0 +1,1 @@
+"""A service: a fitted classifier that needs no torch."""
