@@ -156,3 +156,84 @@ def test_chunks_are_learnt_one_after_the_other(rare, module):
     assert len(net.history) == 36
     assert net.train_prior_ == pytest.approx(y.mean())
     assert net.score(X, y) > 0.9
+
+
+PARQUET_WITHIN_LIMITED_MEMORY = """
+import sys
+import pyarrow as pa
+import pyarrow.dataset as ds
+from skbin import BinaryNetClassifier, DenseNet
+
+def peak():  # of this process alone; ru_maxrss begins with that of its parent
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line[:5] == "VmHWM")
+
+def tables(n_rows):
+    batches = ds.dataset(sys.argv[1]).to_batches(
+        batch_size=n_rows, batch_readahead=1, fragment_readahead=1
+    )
+    return (pa.Table.from_batches([batch]) for batch in batches)
+
+def learn(net, table):
+    X, y = table.drop_columns("y"), table["y"]
+    return len(net.partial_fit(X, y, classes=[0, 1]).predict_proba(X))
+
+net = BinaryNetClassifier(
+    DenseNet,
+    module__n_bins=0,
+    module__hidden_units=(8,),
+    max_epochs=1,
+    batch_size=2048,
+    random_state=0,
+)
+learn(net, next(tables(4_000)))  # what every fit needs
+before = peak()
+if sys.argv[2] == "whole":
+    print(learn(net, ds.dataset(sys.argv[1]).to_table()), end=" ")
+else:
+    print(sum(learn(net, table) for table in tables(4_000)), end=" ")
+print(1024 * (peak() - before))
+"""
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory):
+    """Several files with missing values and a column of strings."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    folder = tmp_path_factory.mktemp("parquet")
+    rng = np.random.default_rng(0)
+    n_bytes = 0
+    for number in range(4):
+        X = rng.standard_normal((50_000, 60), dtype=np.float32)
+        columns = {
+            f"x{place}": pa.array(column, mask=rng.random(len(X)) < 0.1)
+            for place, column in enumerate(X.T)
+        }
+        level = rng.choice(["low", "middle", "high"], len(X))
+        table = pa.table({**columns, "level": level, "y": X[:, 0] > 2})
+        n_bytes += table.nbytes
+        pq.write_table(table, folder / f"{number}.parquet", row_group_size=4_000)
+    return str(folder), n_bytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's peak of memory")
+def test_chunks_of_parquet_are_learnt_with_a_quarter_of_the_table_in_memory(parquet):
+    folder, n_bytes = parquet
+
+    def run(how):
+        run = subprocess.run(
+            [sys.executable, "-c", PARQUET_WITHIN_LIMITED_MEMORY, folder, how],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        return [int(value) for value in run.stdout.split()]
+
+    n_rows, more = run("chunks")
+    assert n_rows == 200_000
+    print(n_bytes, more)
+    assert more < n_bytes / 4
+    # The peak is seen: the table as a whole needs more than itself.
+    assert run("whole")[1] > n_bytes

@@ -302,3 +302,13 @@ def test_columns_of_categories_have_vectors_of_their_own(n_categories):
     assert len(net(X).unique()) == 3
     with pytest.raises(ValueError, match="one number for each of 3 columns, got 2"):
         DenseNet(3, n_categories=(3, 0))
+
+
+@pytest.mark.parametrize("n_features", [5, 20, 300])
+def test_members_give_the_same_logit_together_and_in_turn(n_features):
+    torch.manual_seed(0)
+    net = DenseNet(n_features).eval()
+    X = torch.randn(256, n_features)
+    with torch.no_grad():
+        few = torch.cat([net(part) for part in X.split(16)])
+        assert torch.equal(few, net(X))

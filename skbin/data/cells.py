@@ -28,7 +28,8 @@ _NAMES_OF_MISSING = ("NAType", "NaTType")  # of pandas, which need not be instal
 
 def is_frame(X: Any) -> bool:
     """Whether X is a DataFrame of pandas, polars, pyarrow or what narwhals reads."""
-    return bool(nw.dependencies.is_into_dataframe(X))
+    # An array is asked at once: the question takes longer than a small network.
+    return not isinstance(X, np.ndarray) and nw.dependencies.is_into_dataframe(X)
 
 
 def columns_of(X: Any) -> Iterator[tuple[Any, Any]]:

@@ -130,6 +130,8 @@ def _as_column(X: Any, fitted: Any) -> Any:
             f"X is one value, {reprlib.repr(X)}, where a list of samples is wanted. "
             "Of one text pass [text]."
         )
+    if isinstance(X, np.ndarray) and X.ndim > 1:
+        return X
     is_row_of_values = (
         isinstance(X, list | tuple)
         or getattr(X, "ndim", 0) == 1

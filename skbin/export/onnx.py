@@ -42,9 +42,12 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     The graph takes ``X`` with any number of rows: float32 for a net, int64 if it takes
     token ids, float64 for a Pipeline with steps before the net and for numbers far from
-    zero. If the first step is a ``ColumnTransformer`` that names its columns, or if
-    columns hold strings, each column is an input of its own, named as in the DataFrame:
-    of shape (n, 1), float64 or strings, a missing string written as ``""``.
+    zero. If a net reads a raw table, if the first step of a Pipeline is a
+    ``ColumnTransformer`` that names columns, or if columns hold strings, each column
+    is an input of its own, named as in the DataFrame: of shape (n, 1), strings, with
+    ``""`` for a missing one, or float64. Times are days since 1970 by the clock on the
+    wall, lengths of time are days. A net for texts takes what `load_onnx` reads of
+    them: the logit of the linear model and the ids of the words.
 
     It returns ``probabilities``, float64 of shape (n, 2), with `prior` and in the order
     of ``classes_``, and ``label`` by `threshold`. The network computes in float32, all
@@ -52,7 +55,9 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     float32 logit decide.
 
     The metadata hold JSON: ``classes``, the labels in the order of the columns;
-    ``positive_class``, one of them; and ``threshold``.
+    ``positive_class``, one of them; ``threshold``; ``feature_names``; ``columns``, the
+    kinds of the inputs; ``takes_missing``; and ``skbin_format``. `load_onnx` makes a
+    classifier of it.
 
     Parameters
     ----------

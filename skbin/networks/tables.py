@@ -17,6 +17,7 @@ from skbin.networks.layers import (
 )
 
 _SPREAD_OF_MEMBERS = 0.5
+_FEW_ROWS = 64
 
 
 class DenseNet(Prepared):
@@ -147,12 +148,10 @@ class DenseNet(Prepared):
         return self.output(hidden).gather(1, member.unsqueeze(1)).squeeze(1)
 
     def _logit_of_all_members(self, values: torch.Tensor) -> torch.Tensor:
-        # A graph of few steps takes half the time for one row, which services ask for.
-        logits = (
-            self._logits_together(values)
-            if torch.compiler.is_exporting()
-            else self._logits_in_turn(values)
-        )
+        # Few steps take half the time for one row, which services ask for.
+        is_short = torch.compiler.is_exporting() or len(values) <= _FEW_ROWS
+        compute = self._logits_together if is_short else self._logits_in_turn
+        logits = compute(values)
         # The logit of the mean probability.
         positive = F.logsigmoid(logits).logsumexp(dim=1)
         return positive - F.logsigmoid(-logits).logsumexp(dim=1)

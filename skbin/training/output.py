@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_expit, logit
+from scipy.special import expit, log_expit, logit
 from torch import nn
 
 # Autograd nodes behind which a probability is one still: shapes, types, limits, 1 - p.
@@ -187,11 +187,13 @@ def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
     array([[0.5, 0.5],
            [0.1, 0.9]])
     """
-    z = torch.from_numpy(np.asarray(positive_logit, dtype=np.float64))
-    columns = torch.stack([-z, z], dim=1)
-    # Column by column, because along contiguous values torch rounds the last few
-    # otherwise, and a row's probability would depend on the rows beside it.
-    return torch.stack([torch.sigmoid(z) for z in columns.unbind(1)], dim=1).numpy()
+    z = np.asarray(positive_logit, dtype=np.float64)
+    columns = np.empty((len(z), 2))
+    # torch rounds the last few values otherwise than the rest, and a row's probability
+    # would depend on the rows beside it.
+    expit(-z, out=columns[:, 0])
+    expit(z, out=columns[:, 1])
+    return columns
 
 
 def log_probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
