@@ -178,7 +178,6 @@ BAD_ARRAYS = {
     "times": (np.zeros((2, 8), "M8[s]"), "must hold real numbers"),
     "infinity": (np.full((2, 8), -np.inf), "Input X contains infinity"),
     "too large": (np.full((2, 8), 1e300), "too large for dtype"),
-    "a sparse matrix": (csr_matrix(np.eye(8)), "Expected 2D array, got 0D array"),
     "a dict without names to find": ({"a": [1.0]}, "does not name its columns"),
     "a frame of other width": (pd.DataFrame({"a": [1.0]}), "X has 1 features"),
 }
@@ -216,13 +215,18 @@ def test_signals_may_end_early_and_have_no_gaps(tmp_path):
     export_onnx(net, tmp_path / "net.onnx")
     served = load_onnx(tmp_path / "net.onnx")
     assert_allclose(served.predict_proba(X), net.predict_proba(X), atol=1e-5)
+    for short in (X[:3, :, :39], [signal[:, :20] for signal in X[1:4]]):
+        expected = net.predict_proba(short)
+        assert_allclose(served.predict_proba(short), expected, atol=1e-5)
+    masked = np.ma.masked_array(np.nan_to_num(X, nan=7.0), mask=np.isnan(X))
+    assert_allclose(served.predict_proba(masked), net.predict_proba(X), atol=1e-5)
     gap, nothing = X.copy(), X.copy()
     gap[3, :, 5] = np.nan
     nothing[3] = np.nan
     for wrong, message in [
         (gap, r"NaN before the end of a signal, first in X\[3\]"),
         (nothing, r"NaN before the end of a signal, first in X\[3\]"),
-        (X[:, :, :39], r"takes \(n, 2, 40\)"),
+        (np.repeat(X, 2, axis=2), r"takes \(n, 2, 40\)"),
         (np.where(X > 2, np.inf, X), "infinity"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -318,3 +322,24 @@ def test_public_names_are_there_before_they_are_imported():
         assert getattr(skbin, name).__name__ == name
     with pytest.raises(AttributeError):
         skbin.NoNet  # noqa: B018
+
+
+def test_sparse_and_masked_rows_are_read_as_the_net_reads_them(served):
+    rows = np.eye(8)
+    expected = served.predict_proba(rows)
+    assert_array_equal(served.predict_proba(csr_matrix(rows)), expected)
+    masked = np.ma.masked_array(rows, mask=rows == 1)
+    missing = np.where(rows == 1, np.nan, rows)
+    assert_array_equal(served.predict_proba(masked), served.predict_proba(missing))
+
+
+def test_many_rows_are_computed_in_parts(served):
+    rows = np.random.default_rng(0).normal(size=(10_000, 8))
+    expected = [served.predict_proba(part) for part in np.split(rows, 10)]
+    assert_allclose(served.predict_proba(rows), np.concatenate(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("n_threads", [-1, 0, "1", 1.5, None])
+def test_threads_are_counted_from_one(n_threads, tmp_path):
+    with pytest.raises((TypeError, ValueError), match="n_threads"):
+        load_onnx(tmp_path / "any", n_threads=n_threads)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
 from skbin import BinaryNetClassifier, DenseNet, export_onnx, load_onnx
-from skbin.serving.inputs import ColumnInputs
+from skbin.serving.columns import ColumnInputs
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")

@@ -143,6 +143,7 @@ def test_prior_threshold_and_class_names_go_along(rare, tmp_path, pos_label):
         "skbin_format": 1,
         "feature_names": None,
         "columns": None,
+        "channels": None,
         "takes_missing": True,
     }
 

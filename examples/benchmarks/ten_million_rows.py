@@ -9,7 +9,6 @@ pass, and predicts all rows chunk by chunk:
 
 - ``fit`` of the mapped file,
 - ``partial_fit`` of Parquet, a chunk of 100,000 rows at a time,
-- the same with a learning rate that falls from chunk to chunk,
 - ``fit`` of the whole Parquet dataset as one table, for comparison.
 
 Memory is sampled from ``/proc`` (Linux), above what the process held after its imports:
@@ -23,7 +22,6 @@ of all of that.
 """
 
 import argparse
-import math
 import os
 import shutil
 import subprocess
@@ -47,12 +45,10 @@ N_COLUMNS = 10
 ROWS_PER_FILE = 500_000
 ROWS_PER_CHUNK = 100_000
 MISSING = 0.2
-LEARNING_RATE = 0.001
 BYTES_PER_ROW = 120  # both forms, and room to spare
 CASES = {
     "mapped": "mapped file, fit",
     "chunks": "Parquet, partial_fit",
-    "falling": "    with a falling rate",
     "whole": "Parquet as one table, fit",
 }
 
@@ -114,9 +110,9 @@ def write(folder, n_rows):
 
 def chunks_of(folder):
     """Read a Parquet dataset chunk by chunk: one as a table, and its labels."""
-    # Without readahead: by default pyarrow reads 16 batches of 4 files in advance.
+    # Threads would read far ahead of the training, whatever batch_readahead says.
     batches = ds.dataset(folder / "parquet").to_batches(
-        batch_size=ROWS_PER_CHUNK, batch_readahead=1, fragment_readahead=1
+        batch_size=ROWS_PER_CHUNK, use_threads=False
     )
     for batch in batches:
         yield split_labels(pa.Table.from_batches([batch]))
@@ -139,7 +135,6 @@ def make_net():
         module__n_members=1,
         module__n_bins=16,
         module__hidden_units=(64, 64),
-        lr=LEARNING_RATE,
         max_epochs=1,
         batch_size=1024,
         random_state=0,
@@ -157,17 +152,6 @@ def fit_chunks(folder):
     return net
 
 
-def fit_chunks_with_a_falling_rate(folder):
-    net = make_net()
-    n_chunks = sum(1 for _ in chunks_of(folder))
-    for number, (X, y) in enumerate(chunks_of(folder)):
-        net.set_params(
-            lr=LEARNING_RATE * (1 + math.cos(math.pi * number / n_chunks)) / 2
-        )
-        net.partial_fit(X, y, classes=[0, 1])
-    return net
-
-
 def fit_whole(folder):
     return make_net().fit(*split_labels(ds.dataset(folder / "parquet").to_table()))
 
@@ -175,7 +159,6 @@ def fit_whole(folder):
 FITS = {
     "mapped": fit_mapped,
     "chunks": fit_chunks,
-    "falling": fit_chunks_with_a_falling_rate,
     "whole": fit_whole,
 }
 

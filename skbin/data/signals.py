@@ -5,7 +5,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from skbin.data.cells import is_frame
@@ -145,7 +144,7 @@ def _is_ragged(X: Any) -> bool:
 
 def _as_signal(signal: Any, name: str) -> NDArray[Any]:
     """Turn one signal into real numbers of shape (n_channels, length)."""
-    if isinstance(signal, torch.Tensor):
+    if hasattr(signal, "detach"):  # a tensor; services read signals without torch
         signal = signal.detach().cpu().float().numpy()
     has_columns = is_frame(signal)
     try:

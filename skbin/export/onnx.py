@@ -20,8 +20,10 @@ from skbin.export.onnx_metadata import add_labels, add_metadata
 from skbin.export.onnx_steps import (
     OPSETS,
     TRANSFORMED,
+    described_inputs,
     flat_steps,
     refuse_untranslated,
+    take_missing,
     translated_step,
     untranslated,
 )
@@ -121,19 +123,20 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         model = _translated(net, made, _example(net, columns, dtype))
         threshold = float(estimator.threshold_ if is_cross_fit else net.threshold)
         add_labels(model, net.classes_, made.positive_index)
+        if columns:
+            model = _after(joined_inputs(columns), model)
+        for step in reversed(translated):
+            model = _after(step, model)
         add_metadata(
             model,
             estimator,
             net,
             made.positive_index,
             threshold,
-            columns,
-            has_steps=bool(steps),
+            columns=[column.described() for column in columns]
+            or described_inputs(steps, model),
+            takes_missing=take_missing([s for _, s in steps], _takes_missing(net)),
         )
-        if columns:
-            model = _after(onnx, joined_inputs(columns), model)
-        for step in reversed(translated):
-            model = _after(onnx, step, model)
         onnx.checker.check_model(model, full_check=True)
         file.write(model.SerializeToString())
 
@@ -183,6 +186,14 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
             "export_onnx needs a net that was fitted on one array, not on a Dataset or "
             "a dict. Fit it on arrays, or use torch.onnx.export for its module_."
         )
+
+
+def _takes_missing(net: BinaryNetClassifier) -> bool:
+    """Whether NaN in X is a missing value, or the end of a signal."""
+    data: Any = net._data
+    are_signals = len(data.shape) == 3
+    trait = "takes_unequal_lengths" if are_signals else "takes_missing_values"
+    return bool(getattr(net.module_, trait, False))
 
 
 def _input_dtype(net: BinaryNetClassifier, steps: list[tuple[str, Any]]) -> torch.dtype:
@@ -405,16 +416,13 @@ def _without_news_of_torch() -> Iterator[None]:
         logger.disabled = was_disabled
 
 
-def _after(onnx: Any, first: Any, model: Any) -> Any:
+def _after(first: Any, model: Any) -> Any:
     """Put a step before what follows it."""
     compose = import_optional("onnx.compose", "onnx")
-    properties = {p.key: p.value for p in model.metadata_props}
     prefix = "skbin_next_"
     model = compose.add_prefix(model, prefix, rename_inputs=True, rename_outputs=False)
     # skl2onnx names the first set of operators that will do, of those up to OPSETS.
     for operators in first.opset_import:
         operators.version = OPSETS.get(operators.domain, operators.version)
     first.ir_version = model.ir_version
-    merged = compose.merge_models(first, model, io_map=[(TRANSFORMED, f"{prefix}X")])
-    onnx.helper.set_model_props(merged, properties)
-    return merged
+    return compose.merge_models(first, model, io_map=[(TRANSFORMED, f"{prefix}X")])

@@ -1,13 +1,12 @@
 """What an ONNX file says of itself: labels, threshold, and what its inputs mean."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skbin.export.onnx_table import InputColumn
+from skbin.export.table import names_in_json
 from skbin.machine.extras import import_optional
 from skbin.serving.file import FORMAT
 
@@ -35,25 +34,23 @@ def add_metadata(
     net: Any,
     positive_index: int,
     threshold: float,
-    columns: Sequence[InputColumn],
     *,
-    has_steps: bool,
+    columns: list[dict[str, Any]] | None,
+    takes_missing: bool,
 ) -> None:
     """Write as JSON what a service needs to know beside the graph."""
     names = _label_array(net.classes_).tolist()
     features = getattr(estimator, "feature_names_in_", None)
-    are_signals = len(net._data.shape) == 3
-    trait = "takes_unequal_lengths" if are_signals else "takes_missing_values"
-    # What steps do with a missing value they alone know.
-    takes_missing = has_steps or getattr(net.module_, trait, False)
+    channels = net._data.channels if len(net._data.shape) == 3 else None
     properties = {
         "classes": names,
         "positive_class": names[positive_index],
         "threshold": threshold,
         "skbin_format": FORMAT,
         "feature_names": None if features is None else list(features),
-        "columns": [column.described() for column in columns] or None,
-        "takes_missing": bool(takes_missing),
+        "columns": columns,
+        "channels": names_in_json(channels),
+        "takes_missing": takes_missing,
     }
     import_optional("onnx", "onnx").helper.set_model_props(
         model, {key: json.dumps(value) for key, value in properties.items()}

@@ -16,7 +16,9 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     TargetEncoder,
 )
+from sklearn.utils import get_tags
 
+from skbin.data.cells import CATEGORY, NUMBER
 from skbin.data.tokens import TokenEncoder
 from skbin.machine.extras import import_optional
 
@@ -95,6 +97,35 @@ def translated_step(name: str, step: Any, *, is_first: bool) -> Any:
     except Exception as error:
         raise untranslated(name, step, f"skl2onnx says: {error}") from error
     return model
+
+
+def take_missing(steps: list[Any], net_takes_missing: bool) -> bool:
+    """Whether missing numbers reach what fills them, or a net that takes them."""
+    for step in steps:
+        if isinstance(step, Pipeline):
+            return take_missing([part for _, part in step.steps], net_takes_missing)
+        if isinstance(step, ColumnTransformer):
+            parts = [part for _, part, _ in step.transformers_ if part != "drop"]
+            return all(take_missing([part], net_takes_missing) for part in parts)
+        if isinstance(step, (SimpleImputer, *_ENCODERS)):
+            return True
+        if hasattr(step, "fit") and not get_tags(step).input_tags.allow_nan:
+            return False
+    return net_takes_missing
+
+
+def described_inputs(steps: list[tuple[str, Any]], model: Any) -> Any:
+    """Say what the inputs of a graph hold, if each is a column of its own."""
+    if not steps or _named_columns(steps[0][1]) is None:
+        return None
+    string = import_optional("onnx", "onnx").TensorProto.STRING
+    return [
+        {
+            "name": given.name,
+            "kind": CATEGORY if given.type.tensor_type.elem_type == string else NUMBER,
+        }
+        for given in model.graph.input
+    ]
 
 
 # ---- which columns become inputs of their own

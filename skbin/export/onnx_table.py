@@ -13,11 +13,13 @@ from skbin.data.readers_in_json import describe_reader
 from skbin.data.tables import FIRST, MISSING, OTHER, Column, Table
 from skbin.export.onnx_steps import OPSETS, OUTPUTS, TRANSFORMED
 from skbin.machine.extras import import_optional
+from skbin.serving.cells import ANYTHING
 
 # https://howardhinnant.github.io/date_algorithms.html, civil_from_days: years begin in
 # March there, so that the leap day is the last.
 _DAYS_BEFORE_1970 = 719_468  # since the first of March of year 0
 _DAYS_OF_ERA = 146_097  # 400 years
+_OURS = "skbin_"
 _DAYS_UNTIL_MARCH, _DAYS_FROM_MARCH = 59, 306
 
 
@@ -47,12 +49,13 @@ def input_columns(tables: Sequence[Table]) -> list[InputColumn]:
         for columns in zip(*(table.columns for table in tables), strict=True)
     ]
     names = [given.name for given in inputs]
-    taken = sorted({name for name in names if names.count(name) > 1 or name in OUTPUTS})
+    taken = {name for name in names if names.count(name) > 1 or name in OUTPUTS}
+    taken |= {name for name in names if not name or name.startswith(_OURS)}
     if taken:
         raise ValueError(
-            f"Columns of X cannot be inputs of the file under the names {taken}: each "
-            f"needs one of its own, other than {sorted(OUTPUTS)}, which are outputs. "
-            "Rename them, and fit again."
+            f"Columns of X cannot be inputs of the file under the names {sorted(taken)}"
+            f": each needs one of its own, which does not begin with {_OURS!r}, and "
+            f"{sorted(OUTPUTS)} are outputs. Rename them, and fit again."
         )
     return inputs
 
@@ -79,6 +82,8 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
     categories = dict.fromkeys(
         category for column in columns for category in column.categories
     )
+    if kind == CATEGORY and not categories:
+        return InputColumn(name, ANYTHING, ())
     if kind != CATEGORY or not all(isinstance(value, str) for value in categories):
         return InputColumn(name, kind)
     if "" in categories:
@@ -118,12 +123,19 @@ def _reading(column: Column, given: InputColumn) -> nn.Module:
         return nn.Identity()
     if given.strings is not None:
         return _CodesOfStrings(column, given.strings)
-    return _CodesOfNumbers(column)
+    return _CodesOfNumbers(column) if column.categories else _NothingKnown()
 
 
 class _NothingLearned(nn.Module):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         return torch.full_like(X, torch.nan)
+
+
+class _NothingKnown(nn.Module):
+    """Codes of numbers of which no member of a cross-fit may know any."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return torch.where(X.isnan(), float(MISSING), float(OTHER)).to(X.dtype)
 
 
 class _PartsOfTime(nn.Module):

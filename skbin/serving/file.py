@@ -3,16 +3,19 @@
 import json
 import os
 import reprlib
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar
 
-from skbin.data.cells import CATEGORY, NUMBER, TEXT
+from skbin.data.cells import TEXT
 from skbin.data.readers_in_json import is_reader, reader_from
 from skbin.data.texts import TextReader
 from skbin.machine.extras import import_optional
-from skbin.serving.inputs import ArrayInput, ColumnInputs
+from skbin.serving.arrays import ArrayInput
+from skbin.serving.columns import ColumnInputs
 from skbin.serving.texts import TextInput
 
 FORMAT = 1  # of the metadata, as `skbin_format`
@@ -23,7 +26,19 @@ _KEYS = (
     "feature_names",
     "columns",
     "takes_missing",
+    "channels",
 )
+# What metadata that are not ours, but JSON, lead to.
+_DAMAGES = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_ROWS_AT_ONCE = 4096  # as networks compute more numbers of a row than it has
 _FATAL = 4  # onnxruntime also prints what it raises, below this severity
 
 
@@ -39,12 +54,17 @@ class OnnxFile:
         self.n_threads = n_threads
         self._session = _session(content, name, n_threads)
         says = _metadata(self._session, name)
-        self.classes = np.array(says["classes"])
-        self.positive_class = says["positive_class"]
-        self.positive_index = says["classes"].index(self.positive_class)
-        self.threshold = says["threshold"]
-        self.feature_names = says["feature_names"]
-        self.inputs = _inputs(self._session, says)
+        try:
+            self.classes = np.array(says["classes"])
+            self.positive_class = says["positive_class"]
+            self.positive_index = says["classes"].index(self.positive_class)
+            self.threshold = float(says["threshold"])
+            self.inputs = _inputs(self._session, says)
+        except _DAMAGES as error:
+            raise ValueError(
+                f"{name} is damaged: its metadata and its inputs do not agree "
+                f"({error!r}); export it anew by skbin.export_onnx."
+            ) from error
 
     def __reduce__(self) -> Any:
         return OnnxFile, (self.content, self.name, self.n_threads)
@@ -66,10 +86,25 @@ class OnnxFile:
         """Decide for each row by the threshold of the file."""
         return self._run(["probabilities", "label"], X)[1]
 
+    def _in_parts(
+        self, outputs: list[str], given: dict[str, NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        n_rows = len(next(iter(given.values())))
+        if n_rows <= _ROWS_AT_ONCE:
+            return self._session.run(outputs, given)
+        parts = [
+            self._session.run(
+                outputs,
+                {name: X[begin : begin + _ROWS_AT_ONCE] for name, X in given.items()},
+            )
+            for begin in range(0, n_rows, _ROWS_AT_ONCE)
+        ]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
     def _run(self, outputs: list[str], X: Any) -> list[NDArray[Any]]:
         given = self.inputs.read(X)
         try:
-            results = self._session.run(outputs, given)
+            results = self._in_parts(outputs, given)
         except Exception as error:  # onnxruntime has no class for errors of its own
             raise ValueError(
                 f"onnxruntime cannot compute {self.name} for these rows: {error}"
@@ -87,6 +122,7 @@ class OnnxFile:
 
 def read_onnx_file(path: str | os.PathLike[str], n_threads: int) -> OnnxFile:
     """Read a file; raise OSError as `open` does, or ValueError if it is not ours."""
+    check_scalar(n_threads, "n_threads", Integral, min_val=1)
     with open(path, "rb") as file:
         return OnnxFile(file.read(), os.fspath(path), n_threads)
 
@@ -118,7 +154,7 @@ def _metadata(session: Any, name: str) -> dict[str, Any]:
     try:
         number = int(json.loads(written["skbin_format"]))
         says = {key: json.loads(written[key]) for key in _KEYS if number == FORMAT}
-    except (KeyError, TypeError, ValueError) as error:
+    except _DAMAGES as error:
         raise ValueError(
             f"{name} is damaged: its metadata lack something or are no JSON "
             f"({error!r}); export it anew by skbin.export_onnx."
@@ -137,34 +173,32 @@ def _inputs(
 ) -> ArrayInput | ColumnInputs | TextInput:
     types = {given.name: given.type for given in session.get_inputs()}
     if says["columns"] is not None:
-        readers = _readers(says["columns"])
+        widths = {given.name: given.shape[1] for given in session.get_inputs()}
+        readers = _readers(says["columns"], widths)
         if len(says["columns"]) == 1 and readers:
-            return TextInput(*readers.popitem())
+            has_name = says["feature_names"] is not None
+            return TextInput(*readers.popitem(), has_name=has_name)
         kinds = {column["name"]: column["kind"] for column in says["columns"]}
         return ColumnInputs(
             {name: (kinds[name], types[name]) for name in kinds},
             takes_missing=says["takes_missing"],
             readers=readers,
+            have_names=says["feature_names"] is not None,
         )
-    if list(types) == ["X"]:
-        return ArrayInput(
-            types["X"],
-            tuple(session.get_inputs()[0].shape[1:]),
-            says["feature_names"],
-            takes_missing=says["takes_missing"],
-        )
-    # Steps before the net, which fill missing values or let them through.
-    kinds_of_types = {name: (_kind_of(types[name]), types[name]) for name in types}
-    return ColumnInputs(kinds_of_types, takes_missing=True)
+    return ArrayInput(
+        types["X"],
+        tuple(session.get_inputs()[0].shape[1:]),
+        says["feature_names"],
+        takes_missing=says["takes_missing"],
+        channels=says["channels"],
+    )
 
 
-def _readers(columns: Any) -> dict[str, TextReader]:
+def _readers(columns: Any, widths: dict[str, int]) -> dict[str, TextReader]:
     """Build what reads the texts, in Python: ONNX cannot split them into words."""
     described = {c["name"]: c["reader"] for c in columns if c["kind"] == TEXT}
-    if not all(map(is_reader, described.values())):
-        raise ValueError(f"it does not say how texts are read: {reprlib.repr(columns)}")
+    for name, reader in described.items():
+        # More words than the graph takes would fill the memory.
+        if not is_reader(reader) or widths[name] != 1 + reader["n_words"]:
+            raise ValueError(f"how texts are read: {reprlib.repr(reader)}")
     return {name: reader_from(reader) for name, reader in described.items()}
-
-
-def _kind_of(element_type: str) -> str:
-    return CATEGORY if element_type == "tensor(string)" else NUMBER
