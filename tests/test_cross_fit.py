@@ -48,6 +48,9 @@ from skbin import (
     save,
     select_threshold,
 )
+from skbin.cross_fit.members import default_member
+from skbin.cross_fit.splits import splits_of
+from skbin.data.labels import BinaryLabels
 from skbin.nesting import innermost
 
 
@@ -846,3 +849,43 @@ def test_routed_weights_reach_the_net_of_a_pipeline_and_the_rows_that_stop_it(da
         for model in (named, routed)
     ]
     assert losses[0] == losses[1]
+
+
+def test_groups_stay_whole_in_folds_that_are_counted():
+    X, machine = np.arange(400.0)[:, None] % 7, np.repeat(np.arange(40), 10)
+    y = np.isin(machine, np.arange(0, 40, 4))
+    model = cross_fit(LogisticRegression(), cv=4, n_repeats=2)
+    splits = splits_of(
+        4,
+        2,
+        X,
+        y,
+        np.ones(400),
+        BinaryLabels(np.array([False, True]), 1),
+        {"groups": machine},
+        np.random.RandomState(0),
+    )
+    assert len(splits) == 8
+    for train, left_out in splits:
+        assert not set(machine[train]) & set(machine[left_out])
+    assert model.fit(X, y, groups=machine).report_.n_groups == 40
+
+
+def test_intervals_of_groups_are_as_wide_as_groups_are_few():
+    rng = np.random.default_rng(0)
+    machine = np.repeat(np.arange(20), 20)  # of which all rows are the same
+    y = np.isin(machine, np.arange(0, 20, 4))
+    X = rng.normal(size=20)[machine][:, None] + 1.5 * y[:, None]
+    by_rows = cross_fit(LogisticRegression(), cv=4).fit(X, y).report_
+    by_groups = cross_fit(LogisticRegression(), cv=4).fit(X, y, groups=machine).report_
+    widths = [
+        found["ROC AUC"][2] - found["ROC AUC"][1] for found in (by_rows, by_groups)
+    ]
+    assert widths[1] > 2 * widths[0]
+    assert "in 20 groups" in str(by_groups)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_frames_of_every_library_are_tables(library):
+    frame = library.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)})
+    assert default_member(frame).get_params()["max_epochs"] == 40

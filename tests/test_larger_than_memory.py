@@ -164,6 +164,7 @@ import itertools
 import sys
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from skbin import BinaryNetClassifier, DenseNet
 
 def peak():  # of this process alone; ru_maxrss begins with that of its parent
@@ -171,9 +172,10 @@ def peak():  # of this process alone; ru_maxrss begins with that of its parent
         return next(int(line.split()[1]) for line in status if line[:5] == "VmHWM")
 
 def tables(n_rows):
-    # Threads would read ahead of the training, here all of it.
-    batches = ds.dataset(sys.argv[1]).to_batches(batch_size=n_rows, use_threads=False)
-    return (pa.Table.from_batches([batch]) for batch in batches)
+    # File by file: to_batches of the dataset itself reads ahead of the training.
+    for file in ds.dataset(sys.argv[1]).files:
+        for part in pq.ParquetFile(file).iter_batches(n_rows, use_threads=False):
+            yield pa.Table.from_batches([part])
 
 def learn(net, table):
     X, y = table.drop_columns("y"), table["y"]

@@ -1,6 +1,7 @@
 """load_onnx reads tables: DataFrames, dicts of lists and JSON records."""
 
 import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -143,10 +144,11 @@ def test_bad_tables_are_refused_by_a_clear_error(by_column, name):
         by_column[1].predict(X)
 
 
-def test_a_category_that_the_encoder_refuses_is_refused_here(tmp_path):
+@pytest.mark.parametrize("module", [DenseNet, partial(nn.Linear, 2, 1)])
+def test_a_category_that_the_encoder_refuses_is_refused_here(module, tmp_path):
     frame = pd.DataFrame({"kind": ["a", "b"] * 40})
     columns = make_column_transformer((OneHotEncoder(), ["kind"]))
-    net = BinaryNetClassifier(nn.Linear(2, 1), max_epochs=2, random_state=0)
+    net = BinaryNetClassifier(module, max_epochs=2, random_state=0)
     model = make_pipeline(columns, net).fit(frame, frame["kind"] == "a")
     export_onnx(model, tmp_path / "model.onnx")
     served = load_onnx(tmp_path / "model.onnx")
@@ -206,3 +208,55 @@ def test_missing_strings_are_empty():
     inputs = ColumnInputs({"c": ("category", "tensor(string)")}, takes_missing=False)
     for values in (["a", None], ["a", np.nan], pd.Series(["a", None], dtype="str")):
         assert inputs.read({"c": values})["c"].tolist() == [["a"], [""]]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_cells_that_fit_took_are_taken_here(tmp_path):
+    rng = np.random.default_rng(0)
+    days = pd.to_datetime(rng.choice(["2020-01-01", "2020-01-02"], 200))
+    frame = pd.DataFrame(
+        {
+            "note": rng.choice(["p", "q"], 200),
+            "day": days,
+            "number": np.arange(200),
+            "zone": days.tz_localize("Europe/Berlin"),
+        }
+    )
+    frame.loc[0, "note"] = ""
+    net = BinaryNetClassifier(
+        categorical_features=["day", "number"], max_epochs=2, random_state=0
+    ).fit(frame, frame["note"] == "q")
+    export_onnx(net, tmp_path / "net.onnx")
+    served = load_onnx(tmp_path / "net.onnx")
+    new = frame[:20].copy()
+    new.loc[1, ["note", "day", "number"]] = None
+    expected = net.predict_proba(new)
+    for given in (new, pl.from_pandas(new), pl.from_pandas(new).to_dict()):
+        assert_allclose(served.predict_proba(given), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["array", "lists"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_rows_without_names_go_by_their_places(form, tmp_path):
+    rows = np.array(
+        [["a", 1.0], ["b", None], ["a", 3.0], ["b", 4.0]] * 20, dtype=object
+    )
+    net = BinaryNetClassifier(max_epochs=2, random_state=0).fit(rows, [0, 1, 0, 1] * 20)
+    export_onnx(net, tmp_path / "net.onnx")
+    new = rows[:4] if form == "array" else rows[:4].tolist()
+    served = load_onnx(tmp_path / "net.onnx")
+    assert_allclose(served.predict_proba(new), net.predict_proba(rows[:4]), atol=1e-5)
+    with pytest.raises(ValueError, match=r"X must have 2 columns, .* of \(4, 1\)"):
+        served.predict(rows[:4, :1])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_column_may_be_called_as_the_input_of_an_array(tmp_path):
+    frame = pd.DataFrame({"X": ["a", "b"] * 40})
+    columns = make_column_transformer((OneHotEncoder(), ["X"]))
+    net = BinaryNetClassifier(nn.Linear(2, 1), max_epochs=2, random_state=0)
+    model = make_pipeline(columns, net).fit(frame, frame["X"] == "a")
+    export_onnx(model, tmp_path / "model.onnx")
+    assert_array_equal(
+        load_onnx(tmp_path / "model.onnx").predict(frame), model.predict(frame)
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_allclose
 from scipy.special import expit
@@ -318,3 +319,20 @@ def test_long_signals_fit_into_little_memory():
     X = torch.randn(60, 1, 5000)
     net.random.learn(X, torch.ones(60, 1, 5000, dtype=torch.bool))  # 26 of the rows
     assert torch.isfinite(net.random.bias_0).all()
+
+
+def test_signals_of_unseen_lengths_are_not_certain():
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3 == 0
+    X = [rng.normal(size=(1, rng.integers(60, 180))) for _ in y]
+    for signal in (X[place] for place in np.flatnonzero(y)):
+        signal[0, 20:40] += 2
+    net = BinaryNetClassifier(max_epochs=5, random_state=0).fit(X, y)
+    longer = [rng.normal(size=(1, length)) for length in [200, 700, 2000, 9000] * 3]
+    assert net.predict_proba(longer)[:, 1].max() < 0.5
+
+
+def test_metadata_routing_asks_for_no_weights_inside():
+    X = np.random.default_rng(0).normal(size=(40, 1, 30))
+    with sklearn.config_context(enable_metadata_routing=True):
+        BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)

@@ -31,7 +31,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skbin import BinaryNetClassifier, CrossFitClassifier, DenseNet
 
-N_REPETITIONS = 2
+N_REPETITIONS = 1
 # what runs the workers, and how many of them
 SETTINGS = {"one process": ("none", 1), "joblib, two workers": ("loky", 2)}
 if find_spec("distributed"):

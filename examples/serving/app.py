@@ -18,12 +18,15 @@ import sys
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from skbin import load_onnx
 
 MOST_BYTES = 10_000_000
+MOST_ROWS = 10_000
+FEW_ROWS = 50  # take less time than it takes to change threads
 
 
 def refusal(status, message):
@@ -62,16 +65,22 @@ async def predict(request):
         return refusal(400, f"The body must be JSON: {error}")
     if not isinstance(rows, list):
         return refusal(422, "The body must be a JSON list of records or of rows.")
+    if len(rows) > MOST_ROWS:
+        return refusal(413, f"Send at most {MOST_ROWS} rows in one request.")
     classifier = request.app.state.classifier
     try:
-        # Not in a thread: a few rows take less time than it takes to change threads.
-        probabilities = classifier.predict_proba(rows)
-        labels = classifier.predict(rows)
+        if len(rows) <= FEW_ROWS:
+            answer = answer_to(rows, classifier)
+        else:
+            answer = await run_in_threadpool(answer_to, rows, classifier)
     except ValueError as error:
         return refusal(422, str(error))
-    return JSONResponse(
-        {"labels": labels.tolist(), "probabilities": probabilities.tolist()}
-    )
+    return JSONResponse(answer)
+
+
+def answer_to(rows, classifier):
+    labels, probabilities = classifier.predict(rows), classifier.predict_proba(rows)
+    return {"labels": labels.tolist(), "probabilities": probabilities.tolist()}
 
 
 def make_app(classifier):

@@ -44,12 +44,10 @@ from skbin.cross_fit.members import (
     name_of_weights,
     positive_logits,
 )
-from skbin.cross_fit.report import Report, report_on
+from skbin.cross_fit.report import Report, codes_of, report_on
 from skbin.cross_fit.rule import CutoffRule
 from skbin.cross_fit.splits import splits_of
-from skbin.data.labels import (
-    BinaryLabels,
-)
+from skbin.data.labels import BinaryLabels
 from skbin.machine.randomness import draw_seed
 from skbin.nesting import layers
 
@@ -73,8 +71,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         `decision_function`. None: a `BinaryNetClassifier`, for tables with settings
         that suit several members.
     cv : int, cross-validation splitter or iterable, default=5
-        An int is the number of stratified, shuffled folds. Splitters may need
-        ``groups`` in `fit`, or go by time; rows that no split leaves out have no score.
+        An int is the number of stratified, shuffled folds, of whole groups if `fit`
+        gets ``groups``. Rows that no split leaves out, such as by time, have no score.
     n_repeats : int, default=1
         How often the rows are divided into folds anew; for `cv` as an int.
     calibrate : bool, default=True
@@ -241,8 +239,9 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         routed = self._routed(weight, params)
         rng = check_random_state(self.random_state)
         counted = np.ones(len(y)) if weight is None else weight
+        of_splitter = routed.splitter.split
         splits = splits_of(
-            self.cv, self.n_repeats, X, y, counted, labels, routed.splitter.split, rng
+            self.cv, self.n_repeats, X, y, counted, labels, of_splitter, rng
         )
         template = default_member(X) if self.estimator is None else self.estimator
         members, logits = fit_members(
@@ -278,6 +277,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.threshold_: Any = (choice or rule).threshold
         self._is_calibrated = self.calibrate
         self._is_positive, self._weight, self._seed = is_positive, weight, seed
+        self._groups = codes_of(of_splitter.get("groups"))
         return self
 
     def _rule(self) -> CutoffRule:
@@ -429,11 +429,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Before `fit`.
         """
         check_is_fitted(self)
-        is_scored = ~np.isnan(self.out_of_fold_)
-        weight = self._weight
-        if weight is not None:
-            is_scored &= weight > 0
-            weight = weight[is_scored]
+        is_scored, weight = self._is_scored(), self._weight
+        weight = None if weight is None else weight[is_scored]
         labels = BinaryLabels(self.classes_, self._positive_index)
         return {
             "y_true": labels.decode(self._is_positive[is_scored]),
@@ -442,9 +439,14 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             "pos_label": labels.positive,
         }
 
+    def _is_scored(self) -> NDArray[np.bool_]:
+        has_score = ~np.isnan(self.out_of_fold_)
+        return has_score if self._weight is None else has_score & (self._weight > 0)
+
     @cached_property
     def report_(self) -> Report:
         """What to expect on new rows."""
         rows = self.out_of_fold_rows()
+        groups = None if self._groups is None else self._groups[self._is_scored()]
         rng = np.random.RandomState(self._seed)
-        return report_on(**rows, threshold=self.threshold_, rng=rng)
+        return report_on(**rows, groups=groups, threshold=self.threshold_, rng=rng)

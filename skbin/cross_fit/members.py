@@ -17,6 +17,7 @@ from skorch.utils import multi_indexing
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.splits import Split
+from skbin.data.cells import is_frame
 from skbin.data.dicts import is_dict
 from skbin.data.ngrams import each_text_read_once
 from skbin.data.signals import pad_signals
@@ -34,6 +35,7 @@ _TABLE_PARAMETERS: dict[str, Any] = {
     "callbacks__best_weights__patience": 6,
 }
 
+_LOOKED_AT = 100  # samples, to find out what they are
 _LEAST_IF_CALIBRATED, _LEAST = 1e-3, 1e-9  # probabilities
 
 
@@ -41,11 +43,15 @@ def default_member(X: Any) -> BinaryNetClassifier:
     """Make what is trained where the user names no estimator."""
     if is_dict(X) or holds_texts_alone(X):
         return BinaryNetClassifier()
-    samples = pad_signals(X)
-    n_axes = samples.ndim if hasattr(samples, "ndim") else 1 + np.ndim(samples[0])
-    if n_axes > 2:
+    if not is_frame(X) and _are_signals(X):
         return BinaryNetClassifier()
     return BinaryNetClassifier(**_TABLE_PARAMETERS)
+
+
+def _are_signals(X: Any) -> bool:
+    if getattr(X, "ndim", 1) == 1:  # a list of samples, or a Series of them
+        X = pad_signals(list(X[:_LOOKED_AT]))
+    return np.ndim(X) > 2
 
 
 def rows_at(X: Any, places: NDArray[np.intp]) -> Any:

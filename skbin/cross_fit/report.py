@@ -1,5 +1,6 @@
 """What to expect on new rows, from scores of rows not trained on: `Report`."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,6 +43,9 @@ class Report:
         Confidence level of the intervals, which come from a bootstrap within classes.
     n_positives, n_negatives : int
         Rows that were scored.
+    n_groups : int, default=None
+        Groups that they are from, if `fit` was given ``groups``. The bootstrap then
+        draws whole groups.
     """
 
     estimates: dict[str, Estimate]
@@ -49,14 +53,16 @@ class Report:
     confidence_level: float
     n_positives: int
     n_negatives: int
+    n_groups: int | None = None
 
     def __getitem__(self, name: str) -> Estimate:
         return self.estimates[name]
 
     def __str__(self) -> str:
+        groups = f" in {self.n_groups} groups" if self.n_groups else ""
         lines = [
-            f"On {self.n_positives} positives and {self.n_negatives} negatives, each "
-            "scored by members not trained on it;",
+            f"On {self.n_positives} positives and {self.n_negatives} negatives{groups},"
+            " each scored by members not trained on it;",
             f"decisions at {self.threshold:.4g}; {self.confidence_level:.0%} intervals "
             "of what a member reaches on new rows:",
         ]
@@ -72,19 +78,30 @@ def report_on(
     threshold: float,
     rng: np.random.RandomState,
     confidence_level: float = 0.95,
+    groups: NDArray[np.intp] | None = None,
 ) -> Report:
-    """Compute the metrics, and again on rows drawn with replacement in each class."""
+    """Compute the metrics, and again on rows drawn with replacement in each class.
+
+    Or on whole groups, drawn among those with a positive and those without.
+    """
     rows = _Rows.of(y_true == pos_label, y_score, y_score >= threshold)
     weight = np.ones(len(rows.y)) if sample_weight is None else sample_weight
     of_class = [np.flatnonzero(rows.y == label) for label in (False, True)]
     values = rows.metrics(weight)
     replicates = []
+    unit = np.arange(len(rows.y)) if groups is None else codes_of(groups)
+    has_positive = np.bincount(unit, rows.y) > 0
+    strata = [np.flatnonzero(has_positive == which) for which in (False, True)]
     for _ in range(_N_BOOTSTRAPS):
-        drawn = np.concatenate([rng.choice(places, len(places)) for places in of_class])
-        times = np.bincount(drawn, minlength=len(rows.y))
-        replicates.append(list(rows.metrics(weight * times).values()))
+        drawn = np.concatenate([rng.choice(units, len(units)) for units in strata])
+        times = np.bincount(drawn, minlength=len(has_positive))[unit]
+        if np.any(times * ~rows.y):
+            replicates.append(list(rows.metrics(weight * times).values()))
     tail = (1 - confidence_level) / 2
-    lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
+    with warnings.catch_warnings():
+        # Without an alarm there is no precision, in no replicate.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
     estimates = {
         name: Estimate(value, float(low), float(high))
         for (name, value), low, high in zip(values.items(), lows, highs, strict=True)
@@ -95,7 +112,13 @@ def report_on(
         confidence_level,
         n_positives=len(of_class[1]),
         n_negatives=len(of_class[0]),
+        n_groups=None if groups is None else len(has_positive),
     )
+
+
+def codes_of(groups: Any) -> Any:
+    """Give each group a number from 0 on, where there are groups."""
+    return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 class _Rows(NamedTuple):

@@ -2,12 +2,17 @@
 
 import reprlib
 import warnings
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
+from sklearn.model_selection import (
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    check_cv,
+)
 
 from skbin.data.dicts import is_dict
 from skbin.data.labels import BinaryLabels
@@ -29,7 +34,9 @@ def splits_of(
 ) -> list[Split]:
     """Split the rows, and refuse splits without a row of a class to train on."""
     splitter = check_cv(cv, y, classifier=True)
-    if isinstance(cv, Integral):
+    if isinstance(cv, Integral) and params.get("groups") is not None:
+        splitter = _RepeatedStratifiedGroupKFold(int(cv), n_repeats, rng)
+    elif isinstance(cv, Integral):
         splitter = RepeatedStratifiedKFold(
             n_splits=_n_folds(int(cv), y, weight, labels),
             n_repeats=n_repeats,
@@ -71,6 +78,20 @@ def splits_of(
         )
     _warn_of_one_class(splits, y, weight, labels, params)
     return splits
+
+
+class _RepeatedStratifiedGroupKFold:
+    """As `RepeatedStratifiedKFold`, for whole groups, which scikit-learn has not."""
+
+    def __init__(self, n_splits: int, n_repeats: int, rng: Any) -> None:
+        self.repeats = [
+            StratifiedGroupKFold(n_splits, shuffle=True, random_state=draw_seed(rng))
+            for _ in range(n_repeats)
+        ]
+
+    def split(self, X: Any, y: Any, groups: Any) -> Iterator[Split]:
+        for splitter in self.repeats:
+            yield from splitter.split(X, y, groups)
 
 
 def _n_folds(wanted: int, y: NDArray[Any], weight: Any, labels: BinaryLabels) -> int:

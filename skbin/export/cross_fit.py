@@ -19,8 +19,8 @@ from skbin.export.table import require
 from skbin.machine.callers import stacklevel_of_user
 
 KEY = "cross_fit"
-_SCORES, _POSITIVES, _WEIGHT = (
-    f"{KEY}/{name}" for name in ("scores", "is_y", "weight")
+_SCORES, _POSITIVES, _WEIGHT, _GROUPS = (
+    f"{KEY}/{name}" for name in ("scores", "is_y", "weight", "groups")
 )
 _PAIRS = ("threshold_interval", "logit_interval", "value_interval")
 
@@ -45,6 +45,8 @@ def describe_cross_fit(
     tensors[_POSITIVES] = torch.tensor(model._is_positive)
     if model._weight is not None:
         tensors[_WEIGHT] = torch.tensor(model._weight)
+    if model._groups is not None:
+        tensors[_GROUPS] = torch.tensor(model._groups)
     described = {
         "members": texts,
         "parameters": _parameters(model),
@@ -106,10 +108,13 @@ def build_cross_fit(
     _set_fitted(model, described, members)
     scores, is_positive = tensors[_SCORES].numpy(), tensors[_POSITIVES].numpy()
     weight = tensors[_WEIGHT].numpy() if _WEIGHT in tensors else None
-    sizes = {len(array) for array in (scores, is_positive, weight) if array is not None}
+    groups = tensors[_GROUPS].numpy() if _GROUPS in tensors else None
+    known = [scores, is_positive, weight, groups]
+    sizes = {len(array) for array in known if array is not None}
     require(len(sizes) == 1, "a score, a label and a weight for each row", sizes)
     model.out_of_fold_, model._is_positive = scores, is_positive
     model._weight, model._seed = weight, int(described["seed"])
+    model._groups = groups
     return model
 
 

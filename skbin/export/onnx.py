@@ -243,16 +243,23 @@ class _Prediction(nn.Module):
     def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         output = self._output(X)
         if self.gives_probabilities:
-            score = single_output(output)
+            score = self._unless_refused(single_output(output), X)
             columns = [(1 - score).double(), score.double()]
         else:
-            score = self._logit(output) + self.shift
+            score = self._unless_refused(self._logit(output) + self.shift, X)
             columns = [torch.sigmoid(-score), torch.sigmoid(score)]
         return _in_class_order(columns, score.double() >= self.least, self)
 
     def positive_logit(self, X: torch.Tensor) -> torch.Tensor:
         """Compute the logit of the positive class, as `decision_function` does."""
-        return self._logit(self._output(X)) + self.shift
+        return self._unless_refused(self._logit(self._output(X)) + self.shift, X)
+
+    def _unless_refused(self, score: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        """Write NaN for rows that a step or the net would refuse: they are infinite."""
+        if X.dtype != torch.float64 or self.encoding is not None:
+            return score
+        is_refused = (X - self.offset).float().isinf().flatten(1).any(dim=1)
+        return torch.where(is_refused, torch.nan, score)
 
     def _output(self, X: torch.Tensor) -> torch.Tensor:
         if self.encoding is not None:

@@ -337,7 +337,8 @@ def _table(encoder: Any, place: int) -> np.ndarray:
     X[:-1, place] = categories
     if getattr(encoder, "handle_unknown", "ignore") == "error":
         codes = _codes(encoder, X[:-1], place)
-        return np.vstack([codes, np.full(codes.shape[1], np.nan)])
+        # Not NaN, which may be a missing value to the network.
+        return np.vstack([codes, np.full(codes.shape[1], np.inf)])
     X[-1, place] = _other_than(categories)
     return _codes(encoder, X, place)
 

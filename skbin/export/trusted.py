@@ -54,7 +54,8 @@ _TRUSTED = (
     print,
 )
 
-# skops asks for a list of these names, and so does mlflow.
+# skops asks for a list of these names, and so does mlflow. It is no protection: skorch
+# keeps a part of a net as a pickle, into which skops does not look.
 SKOPS_TRUSTED_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (*_TRUSTED, *(kind for kinds in KNOWN.values() for kind in kinds))

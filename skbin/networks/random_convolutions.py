@@ -91,9 +91,14 @@ class RandomConvolutions(nn.Module):
             mean = (counted / counted.sum(dim=2, keepdim=True)).unsqueeze(3)
             bias = getattr(self, f"bias_{place}")
             for border in (0, 1):
+                found, limits = responses[:, border::2], bias[border::2]
+                if torch.compiler.is_exporting():  # a graph of few steps
+                    is_strong = (found.unsqueeze(1) > limits.T.unsqueeze(2)).to(X.dtype)
+                    part = is_strong @ mean[:, border].unsqueeze(1)
+                    shares.append(part.flatten(1))
+                    continue
                 for number in range(n_biases):
-                    limit = bias[border::2, number, None]
-                    is_strong = (responses[:, border::2] > limit).to(X.dtype)
+                    is_strong = (found > limits[:, number, None]).to(X.dtype)
                     shares.append((is_strong @ mean[:, border]).squeeze(2))
         return torch.cat(shares, dim=1)
 

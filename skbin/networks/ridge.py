@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.calibration import _sigmoid_calibration
 from sklearn.linear_model import RidgeCV
 
@@ -20,7 +21,8 @@ def ridge_logit(
     more features than rows fits those rows exactly.
     """
     ridge = RidgeCV(_PENALTIES, scoring="neg_mean_squared_error", store_cv_results=True)
-    ridge.fit(features, 2 * target - 1, sample_weight=weight)
+    with config_context(enable_metadata_routing=False):  # nobody asked for its weights
+        ridge.fit(features, 2 * target - 1, sample_weight=weight)
     best = int(np.flatnonzero(ridge.alpha_ == _PENALTIES)[0])
     left_out = ridge.cv_results_[:, best]
     # Platt's probability is expit(-(a * score + b)).

@@ -116,9 +116,13 @@ class SignalNet(Prepared):
         )
         self.linear_weight: torch.Tensor
         self.linear_bias: torch.Tensor
+        self.least: torch.Tensor
+        self.most: torch.Tensor
         self.shift: torch.Tensor
         self.register_buffer("linear_weight", torch.zeros(n_features))
         self.register_buffer("linear_bias", torch.zeros(()))
+        self.register_buffer("least", torch.full((n_features,), -torch.inf))
+        self.register_buffer("most", torch.full((n_features,), torch.inf))
         self.share: torch.Tensor
         first_share = _share_of_linear(0) if linear_share is None else linear_share
         self.register_buffer("share", torch.tensor(float(first_share)))
@@ -160,7 +164,10 @@ class SignalNet(Prepared):
         signals, is_there = self._signals(X)
         self.random.learn(signals, is_there)
         with torch.no_grad():
-            features = self._features(signals, is_there).double().cpu().numpy()
+            computed = self._features(signals, is_there)
+        self.least.copy_(computed.amin(dim=0))
+        self.most.copy_(computed.amax(dim=0))
+        features = computed.double().cpu().numpy()
         weights, bias = _standardized_ridge(
             features,
             target.double().cpu().numpy(),
@@ -206,7 +213,9 @@ class SignalNet(Prepared):
     def _computed_logit(
         self, signals: torch.Tensor, is_there: torch.Tensor
     ) -> torch.Tensor:
-        features = self._features(signals, is_there)
+        # A line goes on for ever, but nothing is known beyond the signals of training,
+        # such as of much longer ones.
+        features = self._features(signals, is_there).clamp(self.least, self.most)
         return features @ self.linear_weight + self.linear_bias
 
     def take_shift(self, added: float) -> None:
