@@ -410,8 +410,8 @@ def test_columns_of_texts_may_be_named_or_left_as_categories():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nothing"], r"not among the columns \['nothing'\]"),
-        (["price"], r"without strings \['price'\]"),
+        (["nothing"], r"there is no column \['nothing'\]; X has"),
+        (["price"], r"\['price'\] hold no strings"),
     ],
 )
 def test_names_of_no_texts_are_refused(names, message):
@@ -567,3 +567,10 @@ def test_one_text_at_a_time_is_learned_from():
 def test_a_cross_fit_takes_an_index_of_texts():
     model = CrossFitClassifier(a_net(max_epochs=1), cv=2, random_state=0)
     assert model.fit(pd.Index(TEXTS), y).score(NEW, y_new) > 0.5
+
+
+def test_texts_of_a_list_have_no_name_that_a_frame_would_need(expected):
+    net = a_net().fit(TEXTS, y)
+    frame = pd.DataFrame({"any": NEW})
+    with pytest.warns(UserWarning, match="fitted without feature names"):
+        assert net.predict_proba(frame).tolist() == expected.tolist()

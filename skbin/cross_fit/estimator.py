@@ -14,11 +14,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.model_selection import check_cv
-from sklearn.utils import (
-    Bunch,
-    check_random_state,
-    get_tags,
-)
+from sklearn.utils import Bunch, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -26,9 +22,7 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.admission import (
@@ -429,13 +423,12 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Before `fit`.
         """
         check_is_fitted(self)
-        is_scored, weight = self._is_scored(), self._weight
-        weight = None if weight is None else weight[is_scored]
+        is_scored = self._is_scored()
         labels = BinaryLabels(self.classes_, self._positive_index)
         return {
             "y_true": labels.decode(self._is_positive[is_scored]),
             "y_score": self.out_of_fold_[is_scored],
-            "sample_weight": weight,
+            "sample_weight": None if self._weight is None else self._weight[is_scored],
             "pos_label": labels.positive,
         }
 
@@ -448,5 +441,6 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """What to expect on new rows."""
         rows = self.out_of_fold_rows()
         groups = None if self._groups is None else self._groups[self._is_scored()]
-        rng = np.random.RandomState(self._seed)
-        return report_on(**rows, groups=groups, threshold=self.threshold_, rng=rng)
+        return report_on(
+            **rows, threshold=self.threshold_, rng=self._seed, groups=groups
+        )

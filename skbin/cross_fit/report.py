@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.utils import check_random_state
 
 from skbin.cutoffs.metrics import recall
 
@@ -76,7 +77,7 @@ def report_on(
     sample_weight: NDArray[np.float64] | None,
     pos_label: Any,
     threshold: float,
-    rng: np.random.RandomState,
+    rng: int | np.random.RandomState,
     confidence_level: float = 0.95,
     groups: NDArray[np.intp] | None = None,
 ) -> Report:
@@ -84,6 +85,7 @@ def report_on(
 
     Or on whole groups, drawn among those with a positive and those without.
     """
+    random: Any = check_random_state(rng)
     rows = _Rows.of(y_true == pos_label, y_score, y_score >= threshold)
     weight = np.ones(len(rows.y)) if sample_weight is None else sample_weight
     of_class = [np.flatnonzero(rows.y == label) for label in (False, True)]
@@ -93,7 +95,7 @@ def report_on(
     has_positive = np.bincount(unit, rows.y) > 0
     strata = [np.flatnonzero(has_positive == which) for which in (False, True)]
     for _ in range(_N_BOOTSTRAPS):
-        drawn = np.concatenate([rng.choice(units, len(units)) for units in strata])
+        drawn = np.concatenate([random.choice(units, len(units)) for units in strata])
         times = np.bincount(drawn, minlength=len(has_positive))[unit]
         if np.any(times * ~rows.y):
             replicates.append(list(rows.metrics(weight * times).values()))

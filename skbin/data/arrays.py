@@ -71,7 +71,7 @@ def in_order_of_fit(estimator: Any, X: Any, fitted: FittedData | None) -> Any:
         return X
     require_distinct_columns(X)
     names = vars(estimator).get("feature_names_in_")
-    if names is None and fitted.table is not None:
+    if names is None and fitted.table is not None and fitted.table.text is None:
         names = [column.name for column in fitted.table.columns]
     return X if names is None else in_fitted_order(X, names)
 

@@ -56,11 +56,15 @@ def _named(
         for name, cells in columns
         if name in wanted and kind_of(cells, name) != CATEGORY
     ]
-    if unknown or both or no_strings:
+    faults = {
+        f"there is no column {unknown}; X has {names}": unknown,
+        f"{both} are in categorical_features as well": both,
+        f"{no_strings} hold no strings": no_strings,
+    }
+    found = [fault for fault, of_columns in faults.items() if of_columns]
+    if found:
         raise ValueError(
-            "text_features must name columns of strings, each of them as texts alone, "
-            f"got {wanted}: not among the columns {unknown}, also in "
-            f"categorical_features {both}, without strings {no_strings}."
+            f"text_features={wanted} must name columns of strings: {'; '.join(found)}."
         )
     return [name in wanted for name in names]
 
