@@ -152,6 +152,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         skorch's parts.
     history : skorch.history.History
         Losses and scores by epoch and batch.
+    n_iter_, loss_curve_, best_loss_ : int, list of float, float
+        Epochs, their training losses, and the lowest loss: of held-out rows, if any.
 
     See Also
     --------
@@ -167,8 +169,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     one batch, equal rows are merged into one with the sum of their weights; then a
     weight of 2 gives exactly what repeating the row gives. (Which categories of a table
     are rare is counted by rows.) The losses and scores of the default callbacks are
-    weighted means. Rows of weight zero are as if they were
-    not there.
+    weighted means. Rows of weight zero are as if they were not there.
 
     A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
     as it was before the call. One object is not meant to be fitted in one thread while
@@ -187,12 +188,11 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     probabilities. With ``random_state=None`` a network of any seed is reused, so that
     repeated fits are identical. What callbacks do elsewhere, such as writing files, is
     not repeated. A training that was killed or interrupted goes on after the last epoch
-    that it left in the folder, with exactly the result of an undisturbed one; saving
-    takes at most 5 % of the training time, except for the first save. The folder holds
-    pickles: whoever can write there can run code here. It does not see code that is
-    found by a string, files and environment variables that code reads, decisions that a
-    callback of your own class asks of the net, or changes made at run time to
-    libraries: clear it after such a change. The history of a network that is loaded was
+    that it left in the folder, with exactly the result of an undisturbed one. The
+    folder holds pickles: whoever can write there can run code here. It does not see
+    code that is found by a string, files and environment variables that code reads,
+    decisions that a callback of your own class asks of the net, or changes made at run
+    time to libraries: clear it after such a change. The history of a loaded network was
     written in its training, ``valid_acc`` at the `threshold` of then. `partial_fit`,
     warm starts and torch Datasets always train.
 

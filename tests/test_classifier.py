@@ -911,3 +911,16 @@ def test_a_dataset_of_ready_batches_is_learnt(rare):
     batches = TensorDataset(X.reshape(-1, 10, 8), y.reshape(-1, 10))
     net = quick(nn.Linear(8, 1), batch_size=None).fit(batches)
     assert net.history[-1, "batches", :, "train_batch_size"] == [10] * 30
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_epochs_and_losses_are_called_as_in_scikit_learn(stops):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    net = BinaryNetClassifier(max_epochs=4, early_stopping=stops, random_state=0)
+    with pytest.raises(AttributeError, match="n_iter_"):
+        _ = net.n_iter_
+    net.fit(X, X[:, 0] > 1)
+    assert net.n_iter_ == len(net.history) == len(net.loss_curve_)
+    key = "valid_loss" if stops else "train_loss"
+    assert net.loss_curve_ == net.history[:, "train_loss"]
+    assert net.best_loss_ == min(net.history[:, key])

@@ -1,6 +1,5 @@
 """Data that need not fit into memory: mapped files, chunks, what a kill leaves."""
 
-import os
 import subprocess
 import sys
 
@@ -228,8 +227,6 @@ def test_chunks_of_parquet_are_learnt_with_a_quarter_of_the_table_in_memory(parq
         [sys.executable, "-c", PARQUET_AND_ITS_PEAK, folder],
         capture_output=True,
         text=True,
-        # pyarrow's own pools hold on to what tables before have needed.
-        env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
     )
     assert run.returncode == 0, run.stderr
     n_rows, in_chunks, as_a_whole = map(int, run.stdout.split())

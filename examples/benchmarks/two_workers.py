@@ -4,7 +4,7 @@ A search and a cross-fit on two workers: joblib, Dask, Ray
 
 Times a ``GridSearchCV`` of four learning rates in two folds, eight fits and one on all
 rows at the end, and a ``CrossFitClassifier`` of four folds: in this process alone, and
-with one and two workers of joblib's own, of Dask and of Ray, on this machine.
+with two workers of joblib's own, of Dask and of Ray, on this machine.
 
 "start" is what the first tiny fit takes, cluster and imports in the workers included;
 "main" is the processor's time that the main process needs beside its workers. That is
@@ -35,10 +35,8 @@ N_REPETITIONS = 1
 # what runs the workers, and how many of them
 SETTINGS = {"one process": ("none", 1), "joblib, two workers": ("loky", 2)}
 if find_spec("distributed"):
-    SETTINGS["Dask, one worker"] = ("dask", 1)
     SETTINGS["Dask, two workers"] = ("dask", 2)
 if find_spec("ray"):
-    SETTINGS["Ray, one worker"] = ("ray", 1)
     SETTINGS["Ray, two workers"] = ("ray", 2)
 
 

@@ -78,6 +78,27 @@ class PredictingNet(LogitNet):
         """Share of positives in the batches that were trained on."""
         return self._fitted_data("batch_prior_").batch_prior
 
+    @property
+    def n_iter_(self):
+        """Number of epochs."""
+        self._fitted_data("n_iter_")
+        return len(self.history)
+
+    @property
+    def loss_curve_(self):
+        """Training loss of each epoch."""
+        self._fitted_data("loss_curve_")
+        return [epoch["train_loss"] for epoch in self.history]
+
+    @property
+    def best_loss_(self):
+        """Lowest loss of an epoch: of rows held out, if there are any."""
+        self._fitted_data("best_loss_")
+        key = (
+            "valid_loss" if self.history and "valid_loss" in self.history[-1] else None
+        )
+        return min((epoch[key or "train_loss"] for epoch in self.history), default=None)
+
     def _check_parameters(self) -> None:
         self._check_threshold()
         super()._check_parameters()
