@@ -426,9 +426,10 @@ def test_rows_of_an_array_are_no_batches(rare):
     refuses(net, *rare, "Pass a number of rows, or -1 for all.")
 
 
-def test_a_batch_of_one_row_is_explained(rare):
+def test_a_batch_of_one_row_is_explained_where_a_network_cannot_take_it(rare):
     X, y = rare
-    net = BinaryNetClassifier(DenseNet, max_epochs=1)
+    own = nn.Sequential(nn.Linear(X.shape[1], 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    net = BinaryNetClassifier(own, max_epochs=1)
     with pytest.raises(ValueError, match="more than 1 value per channel") as error:
         net.partial_fit(X[:1], y[:1], classes=[0, 1])
     assert "needs two rows in each training step" in error.value.__notes__[-1]
