@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
@@ -90,6 +91,15 @@ class TestSkorchBinaryClassifier(SkorchBinaryClassifierTests):
         softmax = make_classifier(input_units=20, output_units=1)
         with pytest.raises(ValueError, match="The module ends in Softmax"):
             net_cls(softmax, max_epochs=1).fit(*data)
+
+    def test_default_loss_does_call_sigmoid(
+        self, net_cls, data, module_cls, monkeypatch
+    ):
+        """It is SciPy's, which rounds each value by itself, and not torch's."""
+        sigmoid = Mock(side_effect=expit)
+        monkeypatch.setattr("skbin.training.output.expit", sigmoid)
+        net_cls(module_cls, max_epochs=1).fit(*data).predict_proba(data[0])
+        assert sigmoid.call_count > 0
 
     def test_custom_loss_does_not_call_sigmoid(
         self, net_cls, data, module_cls, monkeypatch
