@@ -218,6 +218,8 @@ def test_signals_may_end_early_and_have_no_gaps(tmp_path):
     for short in (X[:3, :, :39], [signal[:, :20] for signal in X[1:4]]):
         expected = net.predict_proba(short)
         assert_allclose(served.predict_proba(short), expected, atol=1e-5)
+    many = np.tile(X, (3, 1, 1))  # computed in parts
+    assert_allclose(served.predict_proba(many), net.predict_proba(many), atol=1e-5)
     masked = np.ma.masked_array(np.nan_to_num(X, nan=7.0), mask=np.isnan(X))
     assert_allclose(served.predict_proba(masked), net.predict_proba(X), atol=1e-5)
     gap, nothing = X.copy(), X.copy()
@@ -321,7 +323,7 @@ def test_public_names_are_there_before_they_are_imported():
     for name in set(skbin.__all__) - {"SKOPS_TRUSTED_TYPES"}:
         assert getattr(skbin, name).__name__ == name
     with pytest.raises(AttributeError):
-        skbin.NoNet  # noqa: B018
+        skbin.NoNet  # noqa: B018  asking for it is the test
 
 
 def test_sparse_and_masked_rows_are_read_as_the_net_reads_them(served):

@@ -38,7 +38,8 @@ _DAMAGES = (
     TypeError,
     ValueError,
 )
-_ROWS_AT_ONCE = 4096  # as networks compute more numbers of a row than it has
+# Networks compute more numbers of a row than it has, and many more of a signal.
+_ROWS_AT_ONCE, _SIGNALS_AT_ONCE = 4096, 64
 _FATAL = 4  # onnxruntime also prints what it raises, below this severity
 
 
@@ -89,15 +90,15 @@ class OnnxFile:
     def _in_parts(
         self, outputs: list[str], given: dict[str, NDArray[Any]]
     ) -> list[NDArray[Any]]:
-        n_rows = len(next(iter(given.values())))
-        if n_rows <= _ROWS_AT_ONCE:
+        rows = next(iter(given.values()))
+        most = _SIGNALS_AT_ONCE if rows.ndim == 3 else _ROWS_AT_ONCE
+        if len(rows) <= most:
             return self._session.run(outputs, given)
         parts = [
             self._session.run(
-                outputs,
-                {name: X[begin : begin + _ROWS_AT_ONCE] for name, X in given.items()},
+                outputs, {name: X[begin : begin + most] for name, X in given.items()}
             )
-            for begin in range(0, n_rows, _ROWS_AT_ONCE)
+            for begin in range(0, len(rows), most)
         ]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
