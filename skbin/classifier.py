@@ -38,97 +38,96 @@ from skbin.training.state import as_before_on_error, take_over, what_training_se
 class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     """Neural network for two classes, one of them rare.
 
-    A skorch net (each parameter and callback of skorch works) and a scikit-learn
+    A skorch net (every parameter and callback of skorch works) and a scikit-learn
     classifier. The network ends in one logit and is trained with
-    ``BCEWithLogitsLoss(pos_weight=...)``; its batches are sliced from tensors that live
-    on the device. `predict` returns the positive class where its probability is at
-    least `threshold`, which can be changed and tuned without training again.
+    ``BCEWithLogitsLoss(pos_weight=...)`` on slices of tensors that stay on the device.
+    `predict` returns the positive class where its probability is at least `threshold`,
+    which can be changed and tuned without training again.
 
     Parameters
     ----------
     module : "auto", torch.nn.Module class, callable or instance, default="auto"
         The network. "auto" is `DenseNet` for tables, `SignalNet` for signals and
-        `TextNet` for texts. An output of shape ``(n,)`` or ``(n, 1)`` is a logit; of
-        ``(n, 2)``, two logits or log-softmax scores, it becomes their difference,
-        ``out[:, 1] - out[:, 0]``. Parameters
-        ``n_features``, ``n_channels``, ``length`` and ``vocab_size`` without a default
-        are set from the data. An instance is copied, never trained itself; its weights
-        were drawn before, so that `random_state` plays no part in them: pass a class.
+        `TextNet` for texts. An output of shape ``(n,)`` or ``(n, 1)`` is read as a
+        logit; ``(n, 2)`` as two logits or log-softmax scores, whose difference,
+        ``out[:, 1] - out[:, 0]``, is the logit. Parameters ``n_features``,
+        ``n_channels``, ``length`` and ``vocab_size`` without a default are set from the
+        data. An instance is copied and stays untrained. `random_state` cannot affect
+        its weights: pass a class.
     criterion : torch.nn.Module class or instance, default=torch.nn.BCEWithLogitsLoss
-        The loss. With ``torch.nn.BCELoss`` the module ends in a sigmoid; a loss of your
-        own takes logits, unless `predict_nonlinearity` says otherwise. An instance is
-        copied.
+        The loss. With ``torch.nn.BCELoss`` the module must end in a sigmoid; a loss of
+        your own receives logits, unless `predict_nonlinearity` says otherwise. An
+        instance is copied.
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         The optimizer. Its parameters are ``optimizer__weight_decay`` and so on.
     lr : float or "auto", default="auto"
-        Learning rate. "auto": 0.001, or what the module's ``training_for`` gives.
+        Learning rate. "auto": 0.001, or what the module's ``training_for`` returns.
     max_epochs : int or "auto", default="auto"
-        Passes over the data. "auto": 50, or what the module's ``training_for`` gives.
+        Passes over the data. "auto": 50, or what the module's ``training_for`` returns.
     batch_size : int, default=128
-        Rows for each training step; -1 for all. Predictions are computed in batches
-        of ``iterator_valid__batch_size``, by default as large as caches like them.
+        Rows in each training step; -1 for all. Predictions are computed in batches of
+        ``iterator_valid__batch_size`` rows; the default suits the processor's caches.
     iterator_train, iterator_valid : "auto" or callable, default="auto"
         Makes the iterator over batches from the dataset. "auto": slices of tensors if
-        it is in memory, else, or with any parameter of a ``DataLoader``, that. For
-        training `BalancedBatches` draws both classes in a chosen ratio. Training
-        batches are shuffled unless ``iterator_train__shuffle=False``. A sampler names
-        rows of X.
+        the dataset is in memory, otherwise, or if you set a parameter of a
+        ``DataLoader``, a ``DataLoader``. In training, `BalancedBatches` draws both
+        classes in a chosen ratio. Training batches are shuffled unless
+        ``iterator_train__shuffle=False``. A sampler returns row numbers of X.
     dataset : "auto" or class, default="auto"
         Holds samples and targets; see skorch.
     train_split : None or callable, default=None
         Internal validation split, such as ``skorch.dataset.ValidSplit(5,
-        stratified=True)``. None: every row is trained on.
+        stratified=True)``. None: `fit` trains on every row.
     callbacks : None, "disable" or list of skorch.callbacks.Callback, default=None
-        Callbacks beside the default ones. Instances are used as they are, as in skorch,
-        so that they hold what they found after `fit`.
+        Callbacks in addition to the default ones. As in skorch, instances are not
+        copied, so that you can read their attributes after `fit`.
     predict_nonlinearity : callable, None or "auto", default="auto"
-        From the module's output to two columns of probabilities. "auto" is right for
+        Turns the module's output into two columns of probabilities. "auto" is right for
         ``BCEWithLogitsLoss`` and ``BCELoss``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the fit before.
+        Whether `fit` continues from the weights of the previous fit.
     verbose : int, default=0
-        0 is silent, 1 a progress bar over epochs, 2 a table of epochs.
+        0: silent. 1: a progress bar over the epochs. 2: a table, one line per epoch.
     device : str, torch.device or None, default="cpu"
         Where to compute. "auto" takes cuda, else mps, else cpu.
     compile : bool, default=False
         Whether to use ``torch.compile``.
     use_caching : bool or "auto", default="auto"
-        Whether scoring callbacks keep predictions; see skorch.
+        Whether scoring callbacks cache predictions; see skorch.
     torch_load_kwargs : dict or None, default=None
         Passed to ``torch.load``; see skorch.
     threshold : float in [0, 1], default=0.5
-        Probability of the positive class from which on `predict` says positive.
+        `predict` returns the positive class if its probability is at least this.
     pos_weight : None, "balanced" or float, default=None
-        Weight of the positive class in the loss. "balanced" is n_negative /
-        n_positive of the rows that are trained on, by sample weight.
-        ``class_weight="balanced"`` is accepted as another name for it.
+        Weight of the positive class in the loss. "balanced": n_negative / n_positive of
+        the training rows, counted by sample weight. ``class_weight="balanced"`` is
+        accepted as another name for it.
     prior : None, "train" or float in (0, 1), default=None
-        What probabilities refer to. None: the sigmoid of the logit as trained, which
-        `pos_weight` and resampling have shifted. "train": the shift by `pos_weight` and
-        `BalancedBatches` is undone. A number: a population with this share of them.
+        Share of positives that probabilities refer to. None: the sigmoid of the logit
+        as trained, which `pos_weight` and resampling shift. "train": the shift by
+        `pos_weight` and `BalancedBatches` is undone. A number: that share.
     pos_label : object, default=None
         The label of the positive class. None: ``classes_[1]``. Some meta-estimators
-        (``cross_val_predict`` of probabilities, stacking, voting) number the labels
-        before they fit; with them encode y yourself and leave it at None.
+        (``cross_val_predict`` of probabilities, stacking, voting) encode the labels
+        before they fit; with them encode y yourself and keep None.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns of a table that hold categories: names, indices or a mask. Strings and
-        columns of a categorical dtype are categories in any case.
+        columns of a categorical dtype are always categories.
     text_features : "auto", None or list, default="auto"
-        Columns of a table that hold texts. "auto": columns of strings of four words or
-        more, of which at least half are different.
+        Columns of a table that hold texts. "auto": columns whose strings typically have
+        four words or more, at least half of the strings being distinct.
     early_stopping : bool, default=False
-        Whether `fit` holds out 15 % of the rows, of each class alike, or those of
-        `train_split`, stops when their loss no longer falls, and ends with the weights
-        that did best.
+        Whether `fit` holds out rows (those of `train_split`, else 15 % of each class),
+        stops when their loss no longer falls, and restores the best weights.
     memory : str, os.PathLike, joblib.Memory or None, default=None
-        A folder that keeps what `fit` has trained: a search over `threshold` or
+        A folder in which `fit` caches trained networks: a search over `threshold` or
         `prior` then trains once per fold. See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
-        Seeds weights, shuffling and dropout without touching global generators. With an
-        int two fits on a CPU with as many threads give identical weights. None: torch's
-        generator is used as it stands.
+        Seeds weights, shuffling and dropout without changing global generators. With an
+        int, two fits on a CPU with the same number of threads give identical weights.
+        None: torch's global generator is used in its current state.
     **kwargs : dict
-        Parameters of the parts, with two underscores: ``module__dropout``,
+        Parameters of the components, with two underscores: ``module__dropout``,
         ``optimizer__weight_decay``, ``iterator_train__shuffle``,
         ``callbacks__print_log__floatfmt``.
 
@@ -137,23 +136,23 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     classes_ : ndarray of shape (2,)
         The labels, sorted. Callbacks and scorers inside training see 0 and 1.
     pos_weight_ : float
-        Weight of the positive class that the loss was given.
+        Weight of the positive class in the loss.
     train_prior_ : float
-        Share of positives among the rows that were trained on, by sample weight. NaN
-        for a Dataset without `y`.
+        Share of positives among the training rows, by sample weight. NaN for a Dataset
+        without `y`.
     n_features_in_ : int
         Size of the second axis of X. For arrays only.
     feature_names_in_ : ndarray of str of shape (``n_features_in_``,)
         Column names, if X was a DataFrame with string columns.
     batch_prior_ : float
-        Share of positives in the batches that were trained on: `train_prior_`, or what
+        Share of positives in the training batches: `train_prior_`, or the share that
         `BalancedBatches` draws.
     module_, criterion_, optimizer_, callbacks_ : object
-        skorch's parts.
+        The components, as in skorch.
     history : skorch.history.History
         Losses and scores by epoch and batch.
     n_iter_, loss_curve_, best_loss_ : int, list of float, float
-        Epochs, their training losses, and the lowest loss: of held-out rows, if any.
+        Epochs, their training losses, and the lowest loss: of held-out rows if any.
 
     See Also
     --------
@@ -167,34 +166,34 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     A `sample_weight` multiplies the loss of its row: the loss of a batch is
     ``sum(w * loss) / sum(w)``, and only ratios of weights count. If all rows fit into
     one batch, equal rows are merged into one with the sum of their weights; then a
-    weight of 2 gives exactly what repeating the row gives. (Which categories of a table
-    are rare is counted by rows.) The losses and scores of the default callbacks are
-    weighted means. Rows of weight zero are as if they were not there.
+    weight of 2 gives exactly what repeating the row gives. (Rare categories of a table
+    are still found by counting rows.) The losses and scores of the default callbacks
+    are weighted means. Rows of weight zero are ignored.
 
-    A call of `fit` or `partial_fit` that fails, by whatever error, leaves the estimator
-    as it was before the call. One object is not meant to be fitted in one thread while
-    another predicts with it.
+    A call of `fit` or `partial_fit` that fails, with any error, leaves the estimator as
+    it was before the call. Do not fit an estimator in one thread while another thread
+    predicts with it.
 
-    From columns of numbers far from zero, such as times in milliseconds, the median is
-    subtracted in double precision before they become float32.
+    If the numbers of a column are far from zero, such as times in milliseconds, their
+    median is subtracted in double precision before they become float32.
 
     Fits with `random_state` or `memory` in several threads of one process take turns,
     because torch has one generator for all of them. A callback may fit another network,
     but not in other threads: that would deadlock.
 
-    With `memory`, `fit` trains only what the folder does not hold for the same data,
-    parameters, code and versions. `threshold`, `prior`, `verbose` and `pos_label` play
-    no part, unless an ``EpochScoring`` of yours or a ``monitor`` looks at decisions or
+    With `memory`, `fit` trains only if the folder holds no network for the same data,
+    parameters, code and versions. `threshold`, `prior`, `verbose` and `pos_label` are
+    not compared, unless an ``EpochScoring`` of yours or a ``monitor`` uses decisions or
     probabilities. With ``random_state=None`` a network of any seed is reused, so that
-    repeated fits are identical. What callbacks do elsewhere, such as writing files, is
-    not repeated. A training that was killed or interrupted goes on after the last epoch
-    that it left in the folder, with exactly the result of an undisturbed one. The
-    folder holds pickles: whoever can write there can run code here. It does not see
-    code that is found by a string, files and environment variables that code reads,
-    decisions that a callback of your own class asks of the net, or changes made at run
-    time to libraries: clear it after such a change. The history of a loaded network was
-    written in its training, ``valid_acc`` at the `threshold` of then. `partial_fit`,
-    warm starts and torch Datasets always train.
+    repeated fits are identical. Side effects of callbacks, such as writing files, are
+    not repeated. A training that was killed or interrupted resumes after the last epoch
+    saved in the folder, with exactly the result of an uninterrupted one. The folder
+    holds pickles: anyone who can write to it can run code here. It does not notice
+    changes in code that is looked up by a string, in files and environment variables
+    that code reads, in decisions that a callback of your own class requests from the
+    net, or in libraries patched at run time: clear it after such a change. The history
+    of a loaded network is that of its training, with ``valid_acc`` at the `threshold`
+    of that time. `partial_fit`, warm starts and torch Datasets always train.
 
     References
     ----------
@@ -336,13 +335,13 @@ length), list or Series of str, dict of arrays, or torch Dataset
             masked array, or with NaN after each signal's end. A dict of arrays becomes
             the keyword arguments of the module's ``forward``.
         y : array-like of shape (n_samples,)
-            Two classes. For a Dataset the targets come from it; then `y` holds the same
-            labels, and is only needed for a stratified split, "balanced", a numeric
-            prior, or labels other than 0 and 1.
+            Labels of two classes. A Dataset yields its own targets; `y` then holds the
+            same labels, and is only needed for a stratified split, "balanced", a
+            numeric prior, or labels other than 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; see Notes of the class.
         **fit_params : dict
-            ``epochs`` in the place of `max_epochs`; all else is passed to the module's
+            ``epochs`` replaces `max_epochs`; all others are passed to the module's
             ``forward`` and to `train_split`.
 
         Returns
@@ -352,12 +351,12 @@ length), list or Series of str, dict of arrays, or torch Dataset
         Raises
         ------
         ValueError
-            For unusable data or parameters, a device that is not there, a module
-            whose output is no logit, or a loss that becomes NaN or infinite. The
-            estimator is then as it was before.
+            For unusable data or parameters, an unavailable device, a module whose
+            output is not a logit, or a loss that becomes NaN or infinite. The estimator
+            is then left as it was.
         RuntimeError
-            What torch says of a module of your own that does not fit the data, with
-            the shape of the batch, or of a device without room for it.
+            If a module of your own does not fit the data (torch's message, with the
+            shape of the batch), or if the device runs out of memory.
         """
         fresh = not (self.warm_start and self.initialized_)
         n_epochs = given_epochs(self, fit_params)
@@ -371,15 +370,15 @@ length), list or Series of str, dict of arrays, or torch Dataset
         return self
 
     def partial_fit(self, X, y=None, classes=None, sample_weight=None, **fit_params):
-        """Go on training, for `max_epochs` passes over these rows.
+        """Continue training, for `max_epochs` passes over these rows.
 
         Parameters
         ----------
         X, y, sample_weight, **fit_params
-            As for `fit`. After the first call `y` may be of one class.
+            As for `fit`. After the first call `y` may hold one class only.
         classes : array-like of shape (2,), default=None
-            All labels. Needed in the first call if its `y` has one class only.
-            "balanced" is settled in the first call.
+            Both labels. Needed in the first call if its `y` holds one class only.
+            "balanced" is computed in the first call.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""One fit that is honest about itself: `CrossFitClassifier`."""
+"""Members trained on folds, and what the rows left out tell: `CrossFitClassifier`."""
 
 from functools import cached_property
 from numbers import Integral, Real
@@ -51,27 +51,28 @@ FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
 class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Members on folds, calibrated together, with a cutoff and what to expect of it.
 
-    Each member is trained on all folds but one. A `BinaryNetClassifier`, alone or at
-    the end of a Pipeline, is stopped by the fold that is left out. So every row gets a
-    score from a member that was not trained on it, and no row is lost: these scores
-    calibrate the probabilities, choose the cutoff, and tell what to expect on new rows.
-    Predictions are means of the members' logits. Parameters that are set after `fit`
-    wait for the next one.
+    Each member is trained on all folds but one. The training of a
+    `BinaryNetClassifier`, alone or at the end of a Pipeline, stops early by the loss on
+    the fold left out. Thus every row gets a score from a member that was not trained on
+    it, while every row is also trained on. These scores calibrate the probabilities,
+    choose the cutoff, and estimate the metrics on new rows. Predictions average the
+    members' logits. Parameters set after `fit` take effect at the next `fit`.
 
     Parameters
     ----------
     estimator : estimator instance, default=None
-        A classifier of scikit-learn's kind, with `predict_proba` or
-        `decision_function`. None: a `BinaryNetClassifier`, for tables with settings
-        that suit several members.
+        A scikit-learn classifier with `predict_proba` or `decision_function`. None: a
+        `BinaryNetClassifier`; for tables, with settings that suit an average of several
+        members.
     cv : int, cross-validation splitter or iterable, default=5
-        An int is the number of stratified, shuffled folds, of whole groups if `fit`
-        gets ``groups``. Rows that no split leaves out, such as by time, have no score.
+        An int is the number of stratified, shuffled folds; they keep groups whole if
+        `fit` is given ``groups``. Rows that no split leaves out, such as the first ones
+        of a split by time, have no score.
     n_repeats : int, default=1
-        How often the rows are divided into folds anew; for `cv` as an int.
+        Number of times that the rows are divided into folds, if `cv` is an int.
     calibrate : bool, default=True
-        Whether logits are stretched and shifted, by two numbers that are learned from
-        the scores of rows left out. The ranking stays.
+        Whether logits are scaled and shifted by two numbers that are fitted to the
+        scores of the rows left out. The ranking does not change.
     cutoff : None, float, str, callable or dict, default=None
         How `predict` decides. None: the `threshold` of `estimator` if it has one, else
         0.5. A float is the threshold itself. A str or callable is a metric, and a dict
@@ -80,9 +81,9 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         The label of the positive class. None: that of `estimator` if it has one, else
         ``classes_[1]``.
     n_jobs : int, default=None
-        Members that are trained at a time, through joblib.
+        Number of members that joblib trains in parallel.
     random_state : int, numpy.random.RandomState or None, default=None
-        Seeds folds, members and bootstraps. None: members keep their own seeds.
+        Seeds folds, members and bootstrap. None: members keep their own seeds.
 
     Attributes
     ----------
@@ -91,30 +92,30 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         The labels, sorted.
     out_of_fold_ : ndarray of shape (n_samples,)
-        Probability of the positive class for each training row, by members that were
-        not trained on it. NaN for rows that no split leaves out.
+        Probability of the positive class for each training row, computed by members
+        that were not trained on it. NaN for rows that no split leaves out.
     threshold_ : float
         The cutoff of `predict`.
     choice_ : ThresholdChoice or None
-        Why it was chosen. None if `cutoff` gives a threshold.
+        The choice of the cutoff. None if `cutoff` gives a threshold.
     calibration_ : tuple of float
         ``slope`` and ``intercept`` of the calibrated logit.
     report_ : Report
-        Metrics to expect on new rows, with intervals. Computed when it is first read.
+        Metrics to expect on new rows, with intervals. Computed on first access.
     n_features_in_, feature_names_in_
-        As the members have them.
+        Those of the members.
 
     See Also
     --------
-    select_threshold : What `cutoff` may say.
-    sklearn.calibration.CalibratedClassifierCV : Calibrates each member by itself.
+    select_threshold : Describes the metrics and arguments that `cutoff` takes.
+    sklearn.calibration.CalibratedClassifierCV : Calibrates each member separately.
     sklearn.model_selection.TunedThresholdClassifierCV : Chooses a cutoff, then trains
         once more on all rows.
 
     References
     ----------
     Platt, "Probabilistic outputs for support vector machines", 1999. Breiman, "Stacked
-    regressions", Machine Learning 24, 1996, for scores of rows left out.
+    regressions", Machine Learning 24, 1996, for the scores of rows left out.
 
     Examples
     --------
@@ -171,7 +172,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return tags
 
     def get_metadata_routing(self):
-        """Say what `fit` passes on; see scikit-learn's user guide.
+        """Return what `fit` passes on; see scikit-learn's user guide.
 
         Returns
         -------
@@ -202,15 +203,16 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, DataFrame, list, dict of arrays
-            Samples as the estimator takes them; no torch Dataset.
+            Samples as the estimator takes them, but not a torch Dataset.
         y : array-like of shape (n_samples,)
             Two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, for the members and for all that is learned from rows
-            left out.
+            Non-negative weights, for the members and for everything that is computed
+            from the rows left out.
         **params : dict
-            ``groups`` go to `cv`, all else to the members' `fit`, in parts if it has
-            one entry for each row. With metadata routing, as requested.
+            ``groups`` is passed to `cv`, all others to the members' `fit`; of a
+            parameter with one entry per row, the entries of the rows trained on. With
+            metadata routing, as requested.
 
         Returns
         -------
@@ -219,14 +221,14 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For unusable data or parameters, and if a split leaves no row of a class
-            to train on.
+            For unusable data or parameters, and if the training rows of a split lack a
+            class.
         """
         X, y, weight = rows_of_fit(X, y, sample_weight)
         labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
         require_probabilities(self._given_estimator(), self.calibrate)
         warn_if_resampled_before()
-        if weight is not None:  # rows of weight zero may have a label of their own
+        if weight is not None:  # rows of weight zero may have a third label
             y = np.where(weight > 0, y, labels.negative)
         rule = self._rule()
         rule.check(y, weight, labels.positive)
@@ -259,7 +261,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         scores = expit(calibration(logits))
         seed: Any = draw_seed(rng)
         choice = rule.choose(y, scores, weight, labels.positive, seed)
-        # Nothing is set before all has succeeded.
+        # Attributes are set only after everything has succeeded.
         self.__dict__.pop("report_", None)
         for name in FROM_MEMBERS:
             self.__dict__.pop(name, None)
@@ -313,14 +315,14 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         logit : ndarray of shape (n_samples,)
-            Mean of the members' logits, calibrated.
+            Calibrated mean of the members' logits.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            As the members raise it, such as for other columns than in `fit`.
+            If the members raise it, for example for columns other than those in `fit`.
         """
         z = self._positive_logit(X)
         return z if self._positive_index == 1 else -z
@@ -343,7 +345,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before `fit`.
         ValueError
-            As the members raise it, such as for other columns than in `fit`.
+            If the members raise it, for example for columns other than those in `fit`.
         """
         z = self.decision_function(X)
         return np.column_stack([expit(-z), expit(z)])
@@ -366,7 +368,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before `fit`.
         ValueError
-            As the members raise it, such as for other columns than in `fit`.
+            If the members raise it, for example for columns other than those in `fit`.
         """
         z = self.decision_function(X)
         return np.column_stack([log_expit(-z), log_expit(z)])
@@ -389,7 +391,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before `fit`.
         ValueError
-            As the members raise it, such as for other columns than in `fit`.
+            If the members raise it, for example for columns other than those in `fit`.
         """
         is_positive = expit(self._positive_logit(X)) >= self.threshold_
         return BinaryLabels(self.classes_, self._positive_index).decode(is_positive)
@@ -404,16 +406,16 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ]
         return self.calibration_(np.mean(logits, axis=0))
 
-    # ---- what the rows left out tell
+    # ---- results on the rows left out
 
     def out_of_fold_rows(self) -> dict[str, Any]:
-        """Give the rows that have a score and a weight, for `select_threshold`.
+        """Return the rows that have a score and a weight, for `select_threshold`.
 
         Returns
         -------
         rows : dict
-            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``, the arguments
-            by which another cutoff is chosen:
+            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``: the arguments
+            with which to choose another cutoff, as in
             ``select_threshold(**model.out_of_fold_rows(), metric="recall",
             min_precision=0.9)``.
 
