@@ -159,7 +159,7 @@ def test_samples_that_are_all_right_show_a_share_when_there_are_enough(share, ri
         ({"guarantee": 90, "min_recall": 0.5}, "'guarantee' parameter"),
         (
             {"guarantee": 0.9, "min_recall": 0.5, "sample_weight": np.ones(420)},
-            "takes no sample_weight",
+            "cannot be combined with sample_weight",
         ),
     ],
 )

@@ -38,35 +38,36 @@ _FEWEST_WITHOUT_A_WARNING = 50
 
 @dataclass(frozen=True)
 class ThresholdChoice:
-    """A cutoff, why it was chosen and how sure it is.
+    """A cutoff, with the reason for its choice and its uncertainty.
 
     Parameters
     ----------
     threshold : float
-        The cutoff as a probability: positive is what scores this or more.
+        The cutoff as a probability: scores of at least this are positive.
     logit : float
-        The cutoff as a logit, ``log(threshold / (1 - threshold))`` to rounding. Both
+        The cutoff as a logit, ``log(threshold / (1 - threshold))`` up to rounding. Both
         make the same decisions.
     value : float
-        What to expect of the metric on new data, or of the cost for each sample:
-        `apparent_value`, less what the bootstrap finds to be due to choosing the cutoff
-        on the same data. Without a bootstrap it is `apparent_value`.
+        Estimate of the metric, or of the cost per sample, on new data:
+        `apparent_value`, corrected for the optimism that comes from choosing the cutoff
+        on the same data, as the bootstrap estimates it. Without a bootstrap it is
+        `apparent_value`.
     objective : str
-        What was maximised or minimised, and within which limits.
+        What was maximised or minimised, and under which limits.
     threshold_interval, logit_interval, value_interval : tuple of two float
         Percentile intervals of the smoothed bootstrap: of the best cutoff, and of the
-        value that `threshold` has on new data. NaN without bootstrap, and where one of
-        the classes has fewer than ten samples.
+        value that `threshold` has on new data. NaN without a bootstrap, and if a class
+        has fewer than ten samples.
     confidence_level : float
         Confidence level of the intervals.
     apparent_value : float
-        What the metric reaches on the data given, or the cost for each sample there.
+        The metric, or the cost per sample, on the data given.
     alarms_per_1000 : float
-        How many of 1,000 samples are called positive.
+        Number of samples called positive, per 1,000 samples.
     theory_threshold : float or None, default=None
-        Elkan's cutoff for `cost_matrix`, if probabilities are right: the cost of a
-        false alarm in parts of what the two errors cost together. None without a cost
-        matrix, or with costs of single samples.
+        Elkan's cutoff for `cost_matrix`, which is best if probabilities are calibrated:
+        the cost of a false alarm divided by the summed costs of a false alarm and a
+        miss. None without a cost matrix, or if costs differ by sample.
 
     Examples
     --------
@@ -89,10 +90,10 @@ class ThresholdChoice:
     theory_threshold: float | None = None
 
     def at_same_rate(self, y_score: ArrayLike) -> float:
-        """Give the cutoff that calls as large a share of other scores positive.
+        """Return the cutoff that calls the same share of other scores positive.
 
-        A network that was trained again scores differently; what a team can look at
-        stays the same.
+        After a retraining the scores differ, but a team can still review only as many
+        alarms as before.
 
         Parameters
         ----------
@@ -174,16 +175,17 @@ def select_threshold(
     confidence_level: float = 0.95,
     random_state: Any = None,
 ) -> ThresholdChoice:
-    """Choose the cutoff that is best on given data, and say how sure it is.
+    """Choose the best cutoff on given data, and estimate its uncertainty.
 
-    The best cutoff of a sample owes much to chance if positives are few. So the scores
-    of each class are smoothed before the choice, on the logit scale, by a Gaussian
-    kernel of width ``0.7 * spread * n ** (-1/5)``, where ``spread`` is the deviation of
-    the class, or the interquartile range / 1.349 if that is less. On four distributions
-    with 20 and 50 positives this lost about half as much as the exact rule.
+    If positives are few, the best cutoff of a sample depends strongly on chance. The
+    scores of each class are therefore smoothed before the choice, on the logit scale,
+    by a Gaussian kernel of width ``0.7 * spread * n ** (-1/5)``, where ``spread`` is
+    the standard deviation of the class, or its interquartile range / 1.349 if that is
+    less. On four distributions with 20 and 50 positives this lost about half as much as
+    the exact rule.
 
-    Of cutoffs that are equally good the highest is taken, which raises the fewest
-    alarms. Use scores that the model was not trained on, such as those of
+    Among equally good cutoffs the highest is chosen, because it raises the fewest
+    alarms. Use scores of rows that the model was not trained on, such as those of
     ``cross_val_predict``.
 
     Parameters
@@ -193,39 +195,41 @@ def select_threshold(
     y_score : array-like of shape (n_samples,)
         Probability (or logit, see `scale`) of the positive class.
     metric : str or callable, default="f1"
-        What to maximise: a name of :func:`sklearn.metrics.get_scorer_names` that needs
-        only decisions, ``"specificity"``, a function ``metric(y_true, y_pred)`` of
-        :mod:`sklearn.metrics` or your own, which sees 0 and 1, or a scorer. Common
-        metrics, such as ``"f1"`` and ``partial(fbeta_score, beta=2)``, take ``n log n``
-        steps; others are called once for each distinct score, and in the bootstrap
-        again for each replicate.
+        What to maximise: a name from :func:`sklearn.metrics.get_scorer_names` of a
+        metric of decisions, ``"specificity"``, a function ``metric(y_true, y_pred)`` of
+        :mod:`sklearn.metrics` or your own, which receives labels 0 and 1, or a scorer.
+        Common metrics, such as ``"f1"`` and ``partial(fbeta_score, beta=2)``, take
+        ``n log n`` steps; others are called once for each distinct score, and again for
+        each bootstrap replicate.
     cost_matrix : array-like of shape (2, 2), default=None
-        If given, the expected cost for each sample is minimised and `metric` is
-        ignored. Rows are the true class (negative, positive), columns the decision, as
-        in :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
-        (n_samples,), such as the amounts that are lost with missed frauds.
+        If given, the expected cost per sample is minimised and `metric` is ignored.
+        Rows are the true class (negative, positive), columns the decision, as in
+        :func:`sklearn.metrics.confusion_matrix`. An entry may be an array of shape
+        (n_samples,), such as the amounts lost to missed frauds.
     min_precision, min_recall, min_specificity : float in [0, 1], default=None
-        Only cutoffs that reach this on the data given, to rounding.
+        Consider only cutoffs that reach this on the data given, up to rounding.
     max_alarms_per_1000 : float, default=None
-        Only cutoffs at which at most this many of 1,000 samples are called positive.
+        Consider only cutoffs that call at most this many of 1,000 samples positive.
     guarantee : float in (0, 1), default=None
-        If given, only cutoffs that keep the limits in the population from which the
-        samples were drawn, with this confidence; several limits share the risk. Without
-        it, a limit that is just kept on the data given is missed by every other sample.
-        Takes no `sample_weight`.
+        If given, consider only cutoffs that keep the limits in the population from
+        which the samples were drawn, with this confidence; several limits share the
+        risk of error. Without a guarantee, a limit that is only just kept on the data
+        given is missed in the population about half the time. Cannot be combined with
+        `sample_weight`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights, non-negative, in each class some above 0.
+        Non-negative weights, some of them above 0 in each class.
     pos_label : object, default=None
         Label of the positive class. None: the second label in sorted order.
     scale : {"probability", "logit"}, default="probability"
-        What `y_score` is.
+        Whether `y_score` holds probabilities or logits.
     method : {"smooth", "exact"}, default="smooth"
-        "exact": the best cutoff of the sample itself. Each distinct score is
-        considered, and a cutoff above all of them, unless the highest is a probability
-        of 1. Metrics that do not follow from the four counts are always exact.
+        "smooth": choose on the smoothed scores, see above. "exact": choose the best
+        cutoff on the sample itself, among each distinct score and a cutoff above all of
+        them, unless the highest is a probability of 1. Metrics that are not a function
+        of the four counts always use "exact".
     n_bootstraps : int, default=200
-        Number of samples that are drawn from the smoothed classes, as many of each
-        class as it has, for the intervals and for `value`; 0 for none.
+        Number of bootstrap samples for the intervals and for `value`, each drawn from
+        the smoothed classes with the given number of samples per class; 0 for none.
     confidence_level : float in (0, 1), default=0.95
         Confidence level of the intervals.
     random_state : int, numpy.random.RandomState or None, default=None
@@ -239,23 +243,23 @@ def select_threshold(
     Raises
     ------
     ValueError
-        For unusable input, and where no cutoff keeps to the limits. Then the message
-        says which cutoff comes nearest, which limits it misses, and by how much; or how
-        many samples a guarantee would take.
+        For unusable input, and if no cutoff keeps the limits. The message then says
+        which cutoff comes nearest, which limits it misses and by how much, or how many
+        samples a guarantee needs.
 
     Warns
     -----
     UserWarning
-        If the positive class seems to be the wrong one: without `pos_label`, the more
-        frequent of two strings; or positives score lower than negatives by more than
-        chance explains. If the scores are nothing but 0 and 1. If a class has fewer
-        than 50 samples; with fewer than ten there are no intervals. If logits at the
-        cutoff are too high to be told apart as probabilities.
+        If the positive class seems to be the wrong one: `pos_label` is None and the
+        second of two string labels is the more frequent one; or positives score lower
+        than negatives by more than chance explains. If all scores are 0 or 1. If a
+        class has fewer than 50 samples; with fewer than ten there are no intervals. If
+        logits at the cutoff are so high that they round to the same probability.
 
     See Also
     --------
-    sklearn.model_selection.TunedThresholdClassifierCV : Chooses within a fit.
-    skbin.ThresholdDisplay : Shows the choice.
+    sklearn.model_selection.TunedThresholdClassifierCV : Chooses a cutoff during fit.
+    skbin.ThresholdDisplay : Plots the choice.
 
     References
     ----------
@@ -283,7 +287,7 @@ def select_threshold(
     >>> print(choice)  # doctest: +NORMALIZE_WHITESPACE
     threshold 0.2295 (logit -1.211), 95% interval 0.1814 to 0.2798;
     cost: 0.331, 0.261 to 0.41
-    >>> round(choice.theory_threshold, 4)  # these scores are not right
+    >>> round(choice.theory_threshold, 4)  # these scores are not calibrated
     0.0909
     """
     user = 4  # frames from a function called here to the user, with the validation
@@ -337,7 +341,7 @@ def select_threshold(
                 rng,
                 is_smooth=smooth is not None,
             )
-        # With a guarantee the value is that at an edge, and not a maximum.
+        # With a guarantee the value is that at a limit, and not a maximum.
         optimism = replicates.optimism if guarantee is None else 0.0
         if _has_enough_rows(rows, labels, stacklevel=user):
             tail = tail_of(rows, confidence_level)
@@ -346,7 +350,7 @@ def select_threshold(
                 replicates[:2], [tail, 1 - tail], axis=1, method="nearest"
             )
     if guarantee is not None:
-        intervals[:, 0] = np.nan  # replicates know the limits alone
+        intervals[:, 0] = np.nan  # replicates keep the limits without a confidence
     (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], "logit")
     tn, fp, fn, tp = (count[place] for count in curve.counts)
     confidence = "" if guarantee is None else f" with {guarantee:.4g} confidence"
@@ -368,12 +372,12 @@ def select_threshold(
 def _refuse_guarantee(objective: Objective, sample_weight: Any) -> None:
     if not objective.limits:
         raise ValueError(
-            "guarantee is the confidence in a limit, but none is given. Pass one, such "
-            "as min_precision=0.9."
+            "guarantee is the confidence in a limit, but no limit is given. Pass one, "
+            "such as min_precision=0.9."
         )
     if sample_weight is not None:
         raise ValueError(
-            "guarantee counts samples that were drawn alike, and takes no "
+            "guarantee assumes equally weighted samples, and cannot be combined with "
             "sample_weight. Leave out one of them."
         )
 
@@ -399,7 +403,7 @@ def _best_guaranteed(
 
 
 def _theory_threshold(cost_matrix: Any) -> float | None:
-    """Give the cutoff that is best for right probabilities, where costs are plain."""
+    """Return the best cutoff for calibrated probabilities; None for costs by row."""
     if cost_matrix is None or any(np.ndim(cost) for row in cost_matrix for cost in row):
         return None
     (true_negative, false_positive), (false_negative, true_positive) = cost_matrix
@@ -411,7 +415,7 @@ def _theory_threshold(cost_matrix: Any) -> float | None:
 def _has_enough_rows(
     rows: ScoredRows, labels: BinaryLabels, *, stacklevel: int
 ) -> bool:
-    """Whether there are enough rows for intervals; warn where there are few."""
+    """Return whether there are enough rows for intervals; warn if there are few."""
     counts = np.bincount(rows.y[rows.weight > 0], minlength=2)
     fewest = counts.min()
     if fewest >= _FEWEST_WITHOUT_A_WARNING:

@@ -1,4 +1,4 @@
-"""Decisions row by row, where costs differ by row: `bayes_decisions`."""
+"""Decisions row by row, for costs that differ by row: `bayes_decisions`."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from skbin.cutoffs.scored_rows import checked_scores, costs_by_sample
 
 
 def bayes_decisions(y_score: ArrayLike, cost_matrix: Any) -> NDArray[np.bool_]:
-    """Decide for each row by the lower expected cost.
+    """Make the decision of lower expected cost for each row.
 
-    A cutoff treats a fraud of 10 and one of 10,000 alike. With right probabilities no
-    rule has a lower expected cost than this one, so calibrate first, as
+    A cutoff treats a fraud of 10 and one of 10,000 alike. If probabilities are
+    calibrated, no rule has a lower expected cost than this one, so calibrate first, as
     `CrossFitClassifier` does.
 
     Parameters
@@ -27,13 +27,13 @@ def bayes_decisions(y_score: ArrayLike, cost_matrix: Any) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool of shape (n_samples,)
-        Where calling a row positive costs at most as much as not to, if probabilities
-        are right.
+        True where calling the row positive has at most the expected cost of calling it
+        negative.
 
     Raises
     ------
     ValueError
-        For scores that are no probabilities, and costs of another shape.
+        If scores are not probabilities, or costs have another shape.
 
     References
     ----------

@@ -19,16 +19,16 @@ class HistoryDisplay:
     Parameters
     ----------
     values : dict of str to ndarray of shape (n_epochs,)
-        Losses or scores.
+        Losses or scores, by the name of their column in the history.
     estimator_name : str, default=None
-        Title of the picture.
+        Title of the plot.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         The axes.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of `ax_`.
     lines_ : list of matplotlib Line2D
         The curves.
 
@@ -64,7 +64,7 @@ class HistoryDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> "HistoryDisplay":
-        """Draw from the history of a fitted net.
+        """Plot the history of a fitted net.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class HistoryDisplay:
         name : str, default=None
             Title; None: the class of the net.
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to plot on. None: a new figure.
         **kwargs : dict
             Passed to matplotlib's ``plot``.
 
@@ -87,9 +87,9 @@ class HistoryDisplay:
         Raises
         ------
         TypeError
-            If there is no history.
+            If the estimator has no history.
         ValueError
-            If the history has no such column.
+            If the history has no column of a name in `metrics`.
         """
         check_is_fitted(estimator)
         net = innermost(estimator)
@@ -116,12 +116,12 @@ class HistoryDisplay:
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> "HistoryDisplay":
-        """Draw.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to plot on. None: a new figure.
         **kwargs : dict
             Passed to matplotlib's ``plot``.
 

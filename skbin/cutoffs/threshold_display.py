@@ -43,28 +43,28 @@ class ThresholdDisplay:
     thresholds : ndarray of shape (n_thresholds,)
         Cutoffs as probabilities, ascending.
     values : dict of str to ndarray of shape (n_thresholds,)
-        What each metric is where a score of `thresholds` or more is called positive.
+        Each metric, if scores of at least `thresholds` are called positive.
     bands : dict of str to ndarray of shape (2, n_thresholds), default=None
-        The lower and the upper end of a band around `values`.
+        Lower and upper end of a band around `values`.
     outcomes : tuple of four ndarray of shape (n_thresholds,), default=None
         Weights of true negatives, false positives, false negatives and true positives,
         for `to_html`.
     reliability : tuple of four ndarray, default=None
-        Mean probability, share of positives, and the ends of its interval, of groups of
-        alike scores, for `plot_reliability`.
+        Mean probability, share of positives, and lower and upper end of its interval,
+        for groups of similar scores; for `plot_reliability`.
     choice : ThresholdChoice or float, default=None
-        The chosen cutoff, with its interval if `select_threshold` has chosen it.
+        The chosen cutoff, with its interval if it is from `select_threshold`.
     cost_matrix : array-like of shape (2, 2), default=None
-        The costs from which the page of `to_html` starts.
+        The initial costs on the page that `to_html` writes.
     estimator_name : str, default=None
-        Title of the picture.
+        Title of the plot.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         The axes.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of `ax_`.
     lines_ : list of matplotlib Line2D
         The curves.
     choice_line_ : matplotlib Line2D or None
@@ -72,7 +72,7 @@ class ThresholdDisplay:
 
     See Also
     --------
-    skbin.select_threshold : Makes the choice.
+    skbin.select_threshold : Chooses a cutoff.
 
     Examples
     --------
@@ -129,15 +129,15 @@ class ThresholdDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> "ThresholdDisplay":
-        """Draw from a fitted classifier and data that it was not fitted on.
+        """Plot a fitted classifier on data that it was not fitted on.
 
         Parameters
         ----------
         estimator : estimator instance
-            With `predict_proba`; a Pipeline or a search too.
+            Has `predict_proba`; may be a Pipeline or a search.
         X, y : array-like, default=None
             Samples and their labels. None: the training rows of a `CrossFitClassifier`,
-            by their scores out of fold, with its choice.
+            with their out-of-fold scores and its choice.
         metrics, cost_matrix, choice, sample_weight, n_bootstraps, confidence_level, \
 random_state, scale, ax, **kwargs
             As for `from_predictions`.
@@ -154,8 +154,8 @@ random_state, scale, ax, **kwargs
         Warns
         -----
         UserWarning
-            If a `BinaryNetClassifier` was trained on these rows, and as
-            `select_threshold` does.
+            If a `BinaryNetClassifier` was trained on these rows, and in the same cases
+            as `select_threshold`.
         """
         check_is_fitted(estimator)
         net = innermost(estimator)
@@ -212,7 +212,7 @@ random_state, scale, ax, **kwargs
         ax: Any = None,
         **kwargs: Any,
     ) -> "ThresholdDisplay":
-        """Draw from labels and probabilities.
+        """Plot from labels and probabilities.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ random_state, scale, ax, **kwargs
         metrics : sequence of str or callable, default=("precision", "recall", "f1")
             Metrics of decisions, as for `select_threshold`.
         cost_matrix : array-like of shape (2, 2), default=None
-            If given, the expected cost is drawn in place of the metrics.
+            If given, the expected cost is plotted instead of the metrics.
         choice : ThresholdChoice or float, default=None
             A cutoff to mark, with its interval if it has one.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -231,21 +231,21 @@ random_state, scale, ax, **kwargs
         pos_label : object, default=None
             Label of the positive class. None: the second label in sorted order.
         n_bootstraps : int, default=200
-            Number of samples that are drawn from the smoothed classes for the bands, as
-            in `select_threshold`; 0 for no bands. There is none where a class has fewer
-            than ten samples, nor for metrics that do not follow from the four counts.
+            Number of bootstrap samples for the bands, as in `select_threshold`; 0 for
+            no bands. There are none if a class has fewer than ten samples, nor for
+            metrics that are not a function of the four counts.
         confidence_level : float in (0, 1), default=0.95
-            How often a band holds, at one cutoff, what the cutoff gives in the
+            Probability with which a band, at one cutoff, covers the value in the
             population from which the samples were drawn.
         random_state : int, numpy.random.RandomState or None, default=None
             Seeds the bootstrap.
         scale : {"logit", "probability"}, default="logit"
-            How cutoffs are spaced: by their log-odds, which leaves room for the small
-            ones of a rare class, or evenly. The labels are probabilities.
+            Spacing of the cutoffs: by their log-odds, which spreads out the small ones
+            of a rare class, or evenly. The tick labels are probabilities.
         name : str, default=None
             Title.
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to plot on. None: a new figure.
         **kwargs : dict
             Passed to matplotlib's ``plot``.
 
@@ -256,7 +256,7 @@ random_state, scale, ax, **kwargs
         Warns
         -----
         UserWarning
-            As `select_threshold` does.
+            In the same cases as `select_threshold`.
         """
         curves = curves_of_scores(
             y_true,
@@ -285,14 +285,14 @@ random_state, scale, ax, **kwargs
         ax: Any = None,
         **kwargs: Any,
     ) -> "ThresholdDisplay":
-        """Draw from a fitted search over ``threshold``, all else at its best.
+        """Plot a fitted search over ``threshold``; other parameters at their best.
 
-        The curve is the mean of the folds, the band their standard deviation.
+        The curve is the mean over the folds, the band their standard deviation.
 
         Parameters
         ----------
         search : GridSearchCV, RandomizedSearchCV or HalvingGridSearchCV
-            Fitted, over a parameter whose name ends in ``threshold``.
+            A fitted search over a parameter whose name ends in ``threshold``.
         scale, ax, **kwargs
             As for `from_predictions`.
         name : str, default=None
@@ -305,7 +305,7 @@ random_state, scale, ax, **kwargs
         Raises
         ------
         ValueError
-            If the search was not over a threshold.
+            If the search is not over a threshold.
         """
         check_is_fitted(search)
         name = name or type(innermost(search)).__name__
@@ -315,7 +315,7 @@ random_state, scale, ax, **kwargs
     def plot(
         self, ax: Any = None, *, scale: str = "logit", **kwargs: Any
     ) -> "ThresholdDisplay":
-        """Draw.
+        """Plot the curves.
 
         Parameters
         ----------
@@ -332,12 +332,12 @@ random_state, scale, ax, **kwargs
         drawn = self._drawn(scale)
         x = self.thresholds[drawn]
         self.lines_ = []
-        # Folds know a metric at the searched cutoffs, data at each cutoff between.
+        # Folds give a metric at the searched cutoffs only, data also between them.
         is_searched = self.outcomes is None and self.bands is not None
         style = {"marker": "."} if is_searched else {"drawstyle": "steps-pre"}
         for number, (name, values) in enumerate(self.values.items()):
             style_of_line = {**curve_style(number), **style, **kwargs}
-            # matplotlib's legend leaves out what begins with an underscore.
+            # matplotlib's legend leaves out names that begin with an underscore.
             label = name.lstrip("_") or name
             self.lines_ += self.ax_.plot(x, values[drawn], label=label, **style_of_line)
             if self.bands and name in self.bands:
@@ -365,16 +365,16 @@ random_state, scale, ax, **kwargs
         return drawn[spread_places(found, _MOST_POINTS_DRAWN)]
 
     def plot_reliability(self, ax: Any = None, *, scale: str = "logit") -> Any:
-        """Draw whether probabilities mean what they say.
+        """Plot observed shares of positives against predicted probabilities.
 
-        The rows are put into groups of alike scores; a point is the share of positives
-        of a group at its mean probability, with a Clopper-Pearson interval of the same
-        confidence level as the bands. Points on the diagonal are right.
+        Rows with similar scores form a group; a point shows the share of positives in a
+        group against its mean probability, with a Clopper-Pearson interval at the
+        confidence level of the bands. Calibrated probabilities lie on the diagonal.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to plot on. None: a new figure.
         scale : {"logit", "probability"}, default="logit"
             As for `from_predictions`, here for both axes.
 
@@ -385,7 +385,7 @@ random_state, scale, ax, **kwargs
         Raises
         ------
         ValueError
-            After `from_search`, which knows no probabilities.
+            After `from_search`, which has no probabilities.
 
         Examples
         --------
@@ -408,28 +408,28 @@ random_state, scale, ax, **kwargs
         cost_of_miss: float | None = None,
         cost_of_alarm: float | None = None,
     ) -> None:
-        """Write a page on which the cutoff, the costs and the prior can be moved.
+        """Write a page on which to change the cutoff, the costs and the prior.
 
-        One file, which needs no network and runs in any browser. It shows precision,
-        recall and F1 against the cutoff, the four outcomes and the alarms of 1,000
+        The page is one file that works offline in any browser. It shows precision,
+        recall and F1 against the cutoff, the four outcomes, the alarms per 1,000
         samples, and the cost. A slider moves the cutoff; the costs and the share of
-        positives are fields. Another share of positives weighs the classes anew, and
-        takes for granted that each class scores as it did here.
+        positives are input fields. Another share of positives reweights the classes,
+        assuming that the scores within each class stay as they are.
 
         Parameters
         ----------
         path : str or os.PathLike
-            The file, ``"cutoffs.html"``. One that is there is replaced.
+            The file, such as ``"cutoffs.html"``. An existing file is replaced.
         cost_of_miss, cost_of_alarm : float, default=None
-            What a missed positive, and a false alarm, cost more than the right
-            decision; the page starts from them. None: those of the cost matrix that was
-            drawn, or that a `CrossFitClassifier` has chosen by, else 10 and 1.
+            Initial costs of a missed positive and of a false alarm, in excess of the
+            right decision. None: those of the plotted cost matrix, or of the one by
+            which a `CrossFitClassifier` chose its cutoff, else 10 and 1.
 
         Raises
         ------
         ValueError
-            After `from_search`, which knows no outcomes; and without costs where those
-            of the cost matrix differ by sample.
+            After `from_search`, which has no outcomes; and without costs if those of
+            the cost matrix differ by sample.
         """
         write_page(
             path,
@@ -445,6 +445,6 @@ random_state, scale, ax, **kwargs
         if kept is not None:
             return kept
         raise ValueError(
-            f"This display holds no {name}, which from_estimator and from_predictions "
-            "find. A search keeps scores of decisions alone."
+            f"This display holds no {name}: a search keeps only scores of decisions. "
+            "Make the display by from_estimator or from_predictions."
         )
