@@ -1,4 +1,4 @@
-"""Layers that scale and embed columns and channels by what training rows hold."""
+"""Layers that scale and embed columns and channels, learned from training rows."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -66,14 +66,14 @@ class ScaledColumns(ColumnScale):
         self.missing = nn.Parameter(torch.zeros(n_features))
 
     def learn(self, X: torch.Tensor) -> None:
-        """Take centers and spreads; a missing value begins beside all others."""
+        """Take centers and spreads; a missing value starts outside all others."""
         super().learn(X)
         has_missing = X.flatten(1).isnan().any(dim=0)
         with torch.no_grad():
             self.missing.copy_(torch.where(has_missing, _LIMIT, 0.0))
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        # Files of version 0.1 know no missing values.
+        # Files of version 0.1 hold nothing for missing values.
         state_dict.setdefault(f"{prefix}missing", torch.zeros_like(self.missing))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -155,7 +155,7 @@ def edges_of(column: torch.Tensor, n_bins: int) -> torch.Tensor:
 
 
 # A wide table, such as TF-IDF, mostly holds indicators and counts, for which vectors
-# cost much and gain nothing.
+# are expensive and gain nothing.
 _MOST_EMBEDDED_COLUMNS = 256
 _MOST_BINS, _BINS_OF_ALL_COLUMNS = 48, 2048
 
@@ -191,7 +191,7 @@ class PiecewiseLinearEmbedding(nn.Module):
     def __init__(self, n_features: int, n_bins: int, embedding_dim: int) -> None:
         super().__init__()
         self.scale = ColumnScale(n_features)
-        # Intervals that a column does not need begin where no number is.
+        # Intervals that a column does not need start beyond all numbers.
         farthest = torch.finfo(torch.float32).max
         self.register_buffer("start", torch.full((n_features, n_bins), farthest))
         self.register_buffer("width", torch.ones(n_features, n_bins))
@@ -214,7 +214,8 @@ class PiecewiseLinearEmbedding(nn.Module):
             self.width[place, :n_used] = edges.diff()
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        # Files of version 0.1 know no missing values, and hold intervals of width 0.
+        # Files of version 0.1 hold nothing for missing values, and intervals of width
+        # 0.
         bends, width = f"{prefix}bends", f"{prefix}width"
         n_bins = self.start.shape[1]
         if bends in state_dict and state_dict[bends].shape[1] == n_bins:

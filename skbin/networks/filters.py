@@ -1,4 +1,4 @@
-"""Filters that slide over an input, of which the strongest response counts."""
+"""Filters that slide over an input; the strongest response of each is used."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -44,7 +44,7 @@ def filters_of_each_width(
 def strongest(
     convolution: nn.Conv1d, X: torch.Tensor, is_there: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Strongest response of each filter, (n, channels, time) -> (n, filters)."""
+    """Return each filter's strongest response, (n, channels, time) -> (n, filters)."""
     (width,) = convolution.kernel_size
     missing = max(0, width - X.shape[2])
     if missing:

@@ -20,15 +20,15 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
     r"""Turn a network with two outputs into one with one logit.
 
     The softmax of two logits is the sigmoid of their difference, so the last layer,
-    ``Linear(h, 2)``, becomes ``Linear(h, 1)`` with the difference of its rows. The
-    probabilities are the same up to float precision, and all other weights are kept. A
-    softmax or log-softmax after it is removed.
+    ``Linear(h, 2)``, becomes ``Linear(h, 1)`` whose weights are the difference of its
+    two rows. The probabilities are the same up to float precision, and all other
+    weights are kept. A softmax or log-softmax after the layer is removed.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Ends in ``Linear(h, 2)``, with or without ``Softmax`` or ``LogSoftmax`` after
-        it, as modules or as functions. It is not changed.
+        A module that ends in ``Linear(h, 2)``, with or without ``Softmax`` or
+        ``LogSoftmax`` after it, as modules or as functions. It is not changed.
 
     Returns
     -------
@@ -42,13 +42,13 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
     TypeError
         If `module` is not a module.
     ValueError
-        If it ends in any other way, or if :mod:`torch.fx` cannot follow it.
+        If `module` ends in any other way, or if :mod:`torch.fx` cannot trace it.
 
     Notes
     -----
     With :math:`p_1 = e^{z_1} / (e^{z_0} + e^{z_1})`, dividing by :math:`e^{z_1}` gives
-    :math:`p_1 = 1 / (1 + e^{-(z_1 - z_0)}) = \sigma(z_1 - z_0)`. The end is found in
-    the graph of :mod:`torch.fx`.
+    :math:`p_1 = 1 / (1 + e^{-(z_1 - z_0)}) = \sigma(z_1 - z_0)`. The last layer is
+    found in the graph of :mod:`torch.fx`.
 
     Examples
     --------
@@ -62,10 +62,10 @@ def fold_softmax_head(module: nn.Module) -> nn.Module:
     """
     if not isinstance(module, nn.Module):
         raise TypeError(
-            "fold_softmax_head takes a torch.nn.Module, got "
-            f"{type(module).__name__}. Of a fitted skorch net pass net.module_."
+            f"fold_softmax_head takes a torch.nn.Module, got {type(module).__name__}. "
+            "For a fitted skorch net, pass net.module_."
         )
-    # In a container even the module itself can be the last layer that is replaced.
+    # In a container, the last layer can be replaced even if it is the module itself.
     folded = nn.Sequential(copy.deepcopy(module))
     graph = _graph_of(folded)
     linear, layer, softmaxes = _end_of(graph, folded)
@@ -109,7 +109,7 @@ def _graph_of(module: nn.Module, training: bool | None = None) -> fx.Graph:
     except Exception as error:
         raise ValueError(
             "fold_softmax_head cannot tell how this module ends, because torch.fx "
-            f"cannot follow its forward: {error}. Fold the part that holds the last "
+            f"cannot trace its forward: {error}. Fold the part that holds the last "
             "layer, or move the steps that depend on the data into their own module."
         ) from error
 
@@ -158,7 +158,7 @@ def _is_softmax(node: fx.Node, layer: nn.Module | None) -> bool:
 
 
 def _is_logarithmic(node: fx.Node, layer: nn.Module | None) -> bool:
-    """Whether a softmax of its output is the softmax itself."""
+    """Whether a softmax of its output changes nothing: it is a log-softmax."""
     return isinstance(layer, nn.LogSoftmax) or node.target in _LOG_SOFTMAX_FUNCTIONS
 
 

@@ -41,13 +41,13 @@ class Dropout(nn.Dropout):
         is_torchs = self.inplace or self.p in (0, 1) or input.device.type != "cpu"
         if is_torchs or not self.training:
             return super().forward(input)
-        # In half precision there are too few numbers for a share of 1 %.
+        # Half precision has too few numbers for a fraction of 1 %.
         is_kept = torch.rand_like(input, dtype=torch.float32) >= self.p
         return input * is_kept / (1 - self.p)
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """`torch.nn.BatchNorm1d` that scales a row alone by what it saw before."""
+    """`torch.nn.BatchNorm1d` that scales a single row by its running statistics."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Normalize columns, (n, num_features) -> (n, num_features)."""
@@ -65,7 +65,7 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class OutputLayers(nn.Sequential):
-    """One hidden layer and one logit, behind `first` or batch normalization."""
+    """One hidden layer and one logit, after `first` or batch normalization."""
 
     def __init__(
         self,
@@ -91,22 +91,22 @@ class Prepared(nn.Module):
     """A network that starts from the scale of its inputs and from the base rate."""
 
     def conclude(self) -> None:
-        """Forget what was kept for the time of a training."""
+        """Drop what was cached during training."""
 
     def prepare(self, X: torch.Tensor | None, base_logit: float | None) -> None:
-        """Take from the training data what the first step should start from.
+        """Set the input scale and the output bias from the training data.
 
-        `BinaryNetClassifier` calls it before training, and so it does for any module
-        that has this method.
+        `BinaryNetClassifier` calls this before training, for any module that has such a
+        method.
 
         Parameters
         ----------
         X : tensor of shape (n_samples, ...) or None
-            Training rows, for the scale of the inputs. A scale that has been learnt
-            or loaded stays. None: no rows can be read in advance.
+            Training rows, for the scale of the inputs. A scale that was learned or
+            loaded before is kept. None: no rows can be read in advance.
         base_logit : float or None
-            The logit that fits best without looking at the inputs. It becomes the bias
-            of the last linear layer. None: the bias stays.
+            The constant logit that fits the targets best. It becomes the bias of the
+            last linear layer. None: the bias is kept.
         """
         scale = getattr(self, "input_scale", None)
         if X is not None and scale is not None and not scale.is_learned:

@@ -1,4 +1,4 @@
-"""Fixed random convolutions of signals, and what share of steps they are strong at."""
+"""Fixed random convolutions of signals: the share of steps with a strong response."""
 
 import itertools
 import math

@@ -21,7 +21,7 @@ def ridge_logit(
     more features than rows fits those rows exactly.
     """
     ridge = RidgeCV(_PENALTIES, scoring="neg_mean_squared_error", store_cv_results=True)
-    with config_context(enable_metadata_routing=False):  # nobody asked for its weights
+    with config_context(enable_metadata_routing=False):  # internal weights
         ridge.fit(features, 2 * target - 1, sample_weight=weight)
     best = int(np.flatnonzero(ridge.alpha_ == _PENALTIES)[0])
     left_out = ridge.cv_results_[:, best]

@@ -19,48 +19,48 @@ from skbin.networks.random_convolutions import N_KERNELS, RandomConvolutions
 from skbin.networks.ridge import ridge_logit
 from skbin.networks.signals import ResidualBlocks
 
-# Of signals longer than this fewer shares are computed, each of more steps.
+# For signals longer than _LONG, fewer features are computed, each from more steps.
 _MOST_SHARES, _FEWEST_SHARES, _LONG = 29, 10, 512
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS, _BATCH = 200, 3, 200, 128
 _LONGEST = 128  # steps that the blocks see
 _LEAST_DEVIATION = 1e-4
 _SHARE_OF_LEVELS = 0.2
 _MOST_BATCHES_KNOWN = 64
-_SHARES = (600, 0.85), (4_000, 0.4)  # rows, and the share of the linear model
+_SHARES = (600, 0.85), (4_000, 0.4)  # rows, and the weight of the linear model
 
 
 class SignalNet(Prepared):
     """Residual blocks, averaged with a linear model over random convolutions.
 
     The default for signals. Before training, a ridge regression is fitted in closed
-    form to the shares of steps at which 84 fixed kernels in several dilations respond
-    strongly [1]_, to the mean and deviation of each channel, and to the length; its
-    leave-one-out scores become logits by Platt's method. A few residual blocks [2]_ are
-    trained beside it, without seeing that logit; predictions average both logits.
-    Signals may differ in length: NaN follows the end of a signal.
+    form to the fractions of steps at which 84 fixed kernels in several dilations
+    respond strongly [1]_, to the mean and standard deviation of each channel, and to
+    the length; Platt's method turns its leave-one-out scores into logits. A few
+    residual blocks [2]_ are trained without that logit; predictions average both
+    logits. Signals may differ in length: pad each with NaN after its end.
 
     Parameters
     ----------
     n_channels : int
-        Channels of a signal. `BinaryNetClassifier` takes it from the data.
+        Number of channels of a signal. `BinaryNetClassifier` sets it from the data.
     length : int
-        Steps of a signal. `BinaryNetClassifier` takes it from the data. Signals of
-        other lengths are accepted.
+        Number of time steps of a signal. `BinaryNetClassifier` sets it from the data.
+        Signals of other lengths are accepted.
     n_random : int, default=None
-        Number of shares, a multiple of 84. None: 2,436, and of signals of more than 512
-        steps fewer, down to 840.
+        Number of random features, a multiple of 84. None: 2,436; for signals of more
+        than 512 steps fewer, down to 840.
     num_blocks : int, default=2
-        Residual blocks.
+        Number of residual blocks.
     block_filters : int, default=16
-        Filters in the first block; the others have twice as many.
+        Number of filters in the first block; the others have twice as many.
     hidden_units : int, default=64
-        Width of the FC layer behind the blocks.
+        Width of the FC layer after the blocks.
     dropout : float, default=0.5
-        Fraction of the hidden units that are dropped in training.
+        Fraction of the hidden units dropped in training.
     linear_share : float, default=None
-        Share of the linear model in the mean of logits. 0: blocks alone. None: 0.85 up
-        to 600 rows to train on, falling to 0.4 from 4,000 on, because the blocks gain
-        more by rows.
+        Weight of the linear model in the mean of the logits. 0: only the blocks. None:
+        0.85 for up to 600 training rows, falling to 0.4 for 4,000 or more, because the
+        blocks gain more from additional rows.
 
     References
     ----------
@@ -126,12 +126,12 @@ class SignalNet(Prepared):
         self.share: torch.Tensor
         first_share = _share_of_linear(0) if linear_share is None else linear_share
         self.register_buffer("share", torch.tensor(float(first_share)))
-        # What weights and samplers add to logits; the linear model knows nothing of it.
+        # The shift of logits by weights and samplers, which the linear model lacks.
         self.register_buffer("shift", torch.zeros(()))
 
     @staticmethod
     def training_for(shape: tuple[int, ...]) -> tuple[float, int]:
-        """Give the learning rate and the number of epochs that suit so many signals."""
+        """Return the learning rate and number of epochs for this number of signals."""
         n_epochs = math.ceil(_STEPS * _BATCH / shape[0])
         return 0.001, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
@@ -142,14 +142,14 @@ class SignalNet(Prepared):
         target: torch.Tensor | None = None,
         weight: torch.Tensor | None = None,
     ) -> None:
-        """Fit the linear model, and start the blocks from the base rate.
+        """Fit the linear model, and set the bias of the blocks to the base rate.
 
         Parameters
         ----------
         X, base_logit
             As for `Prepared`.
         target : tensor of shape (n_samples,), default=None
-            1 for positive rows. None: there is no linear model.
+            1 for positive rows, 0 for negative rows. None: fit no linear model.
         weight : tensor of shape (n_samples,), default=None
             Weights of the rows.
         """
@@ -178,12 +178,12 @@ class SignalNet(Prepared):
         self.linear_bias.fill_(bias)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Compute one logit for each signal: of the blocks alone in training.
+        """Compute one logit for each signal; in training, that of the blocks only.
 
         Parameters
         ----------
         X : tensor of shape (n, n_channels, length) or (n, length)
-            Without a channel axis it is one channel.
+            Signals; without a channel axis they have one channel.
 
         Returns
         -------
@@ -199,7 +199,7 @@ class SignalNet(Prepared):
     def _linear_logit(
         self, X: torch.Tensor, signals: torch.Tensor, is_there: torch.Tensor
     ) -> torch.Tensor:
-        """Compute the logit of the linear model, once for rows that are held out."""
+        """Compute the logit of the linear model, only once for held-out rows."""
         if self._known is None:
             return self._computed_logit(signals, is_there)
         key = X.cpu().numpy().tobytes()
@@ -213,17 +213,17 @@ class SignalNet(Prepared):
     def _computed_logit(
         self, signals: torch.Tensor, is_there: torch.Tensor
     ) -> torch.Tensor:
-        # A line goes on for ever, but nothing is known beyond the signals of training,
-        # such as of much longer ones.
+        # Clamped, because a linear model must not extrapolate beyond the training
+        # signals, for example to much longer ones.
         features = self._features(signals, is_there).clamp(self.least, self.most)
         return features @ self.linear_weight + self.linear_bias
 
     def take_shift(self, added: float) -> None:
-        """Learn what weights and samplers add to logits."""
+        """Store what weights and samplers add to logits."""
         self.shift.fill_(added)
 
     def conclude(self) -> None:
-        """Forget what was kept for the time of the training."""
+        """Drop what was cached during training."""
         self._known = None
 
     def _signals(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -239,7 +239,7 @@ class SignalNet(Prepared):
         return torch.cat([shares, mean, variance.clamp(min=0).sqrt(), length], dim=1)
 
     def _pooled(self, X: torch.Tensor, is_there: torch.Tensor) -> tuple[Any, Any]:
-        """Average neighbouring steps of long signals, which the blocks see."""
+        """Average neighbouring steps of long signals, for the blocks."""
         if self.pooled_steps > 1:
             share = F.avg_pool1d(
                 is_there.to(X.dtype), self.pooled_steps, ceil_mode=True
@@ -252,7 +252,7 @@ class SignalNet(Prepared):
 
 
 def _share_of_linear(n_rows: float) -> float:
-    """Give the share of the linear model that suits so many rows to train on."""
+    """Return the weight of the linear model for this number of training rows."""
     (few, at_few), (many, at_many) = _SHARES
     return float(
         np.interp(math.log(max(n_rows, 1)), np.log([few, many]), [at_few, at_many])
@@ -262,11 +262,11 @@ def _share_of_linear(n_rows: float) -> float:
 def _standardized_ridge(
     features: Any, target: Any, weight: Any, n_levels: int
 ) -> tuple[Any, float]:
-    """Fit the ridge regression to features of equal variance, but for the levels."""
+    """Fit the ridge regression to standardized features; levels are scaled up."""
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     varies = deviation > _LEAST_DEVIATION
     factor = np.where(varies, 1 / np.where(varies, deviation, 1.0), 0.0)
-    # Levels and lengths are few beside the shares, and would be drowned by them.
+    # Levels and lengths are few and would be outweighed by the random features.
     n_shares = len(factor) - n_levels
     factor[n_shares:] *= min(5.0, math.sqrt(_SHARE_OF_LEVELS * n_shares / n_levels))
     weights, bias = ridge_logit((features - mean) * factor, target, weight)

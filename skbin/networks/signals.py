@@ -24,7 +24,7 @@ class ResidualBlocks(nn.Module):
         kernel_sizes: Sequence[int] = (9, 5, 3),
     ) -> None:
         super().__init__()
-        # Lazily: a file may ask for more blocks than memory holds.
+        # Lazily, because a file may ask for more blocks than memory holds.
         sizes = chain([n_channels, n_filters], repeat(2 * n_filters, n_blocks - 1))
         self.blocks = nn.ModuleList(
             _Block(n_in, n_out, kernel_sizes) for n_in, n_out in pairwise(sizes)
@@ -70,9 +70,9 @@ def _convolution(n_in: int, n_out: int, width: int) -> nn.Conv1d:
 def _normalized(
     norm: nn.Module, X: torch.Tensor, is_there: torch.Tensor | None
 ) -> torch.Tensor:
-    """Normalize over the steps that are there, and leave 0 at the others."""
-    # Then the next convolution sees the end of a signal as it sees the border of the
-    # array, and the length to which signals are padded cannot matter.
+    """Normalize over the steps of each signal, and leave 0 after its end."""
+    # Then the next convolution treats the end of a signal as it treats the border of
+    # the array, and the length to which signals are padded cannot matter.
     if is_there is None:
         return norm(X)
     if not norm.training:  # each step is normalized independently
@@ -87,34 +87,34 @@ def _normalized(
 class ConvNet(Prepared):
     """Convolutions of several widths, residual blocks and an FC head, for signals.
 
-    Filters of several widths slide over the signal, and of each filter the strongest
-    response counts, wherever it occurs [1]_. A deeper branch of residual blocks [2]_
-    adds features that are averaged over time. Channels are scaled one by one. Signals
-    may differ in length: NaN follows the end of a signal.
+    Filters of several widths slide over the signal; the strongest response of each
+    filter is used, wherever it occurs [1]_. A deeper branch of residual blocks [2]_
+    adds features that are averaged over time. Each channel is scaled separately.
+    Signals may differ in length: pad each with NaN after its end.
 
-    For tables see `DenseNet`, and `TableConvNet`.
+    For tables, see `DenseNet` and `TableConvNet`.
 
     Parameters
     ----------
     n_channels : int
-        Channels of a signal. `BinaryNetClassifier` takes it from the data: 1 if X has
-        two axes.
+        Number of channels of a signal. `BinaryNetClassifier` sets it from the data: 1
+        if X has two axes.
     length : int
-        Steps of a signal. `BinaryNetClassifier` takes it from the data. Signals of
-        other lengths are accepted.
+        Number of time steps of a signal. `BinaryNetClassifier` sets it from the data.
+        Signals of other lengths are accepted.
     num_blocks : int, default=3
-        Residual blocks.
+        Number of residual blocks.
     block_filters : int, default=16
-        Filters in the first block; the others have twice as many.
+        Number of filters in the first block; the others have twice as many.
     num_filters : int or sequence of int, default=32
-        Number of filters of each width, or one number for each width.
+        Number of filters of each width: one for all widths, or one for each.
     kernel_sizes : sequence of int or float, default=(3, 5, 1.0)
         Widths of the filters: an int is a number of steps, a float in (0, 1] a fraction
         of `length`. Inputs shorter than a kernel are padded with zeros.
     hidden_units : int, default=64
         Width of the FC layer.
     dropout : float, default=0.2
-        Fraction of the hidden units that are dropped in training.
+        Fraction of the hidden units dropped in training.
 
     References
     ----------
@@ -168,11 +168,10 @@ class ConvNet(Prepared):
         Parameters
         ----------
         X : tensor of shape (n, n_channels, length) or (n, length)
-            Without a channel axis it is one channel.
+            Signals; without a channel axis they have one channel.
         is_whole : bool, default=False
-            Whether no value is known to be missing, so that X need not be searched for
-            NaN. `BinaryNetClassifier` passes it to any module whose ``forward`` takes
-            it.
+            Whether X is known to hold no NaN, so that it need not be searched.
+            `BinaryNetClassifier` passes it to any module whose ``forward`` takes it.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The network with which skbin began, for tables: `TableConvNet`."""
+"""The default network for tables in version 0.1: `TableConvNet`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,24 +16,24 @@ _FILTERS, _FILTERS_OF_ALL_COLUMNS = 32, 256
 class TableConvNet(Prepared):
     """Convolutions over embedded columns and an FC head: the default of version 0.1.
 
-    `DenseNet` is quicker and better on most tables. The filters of width ``1.0`` cover
-    the whole row and can tell its columns apart; the others suit tables of which the
-    columns have an order.
+    `DenseNet` is faster and better on most tables. The filters of width ``1.0`` cover
+    the whole row and can tell its columns apart; the others suit tables whose columns
+    have an order.
 
     Parameters
     ----------
     n_features : int
-        Number of columns. `BinaryNetClassifier` takes it from the data.
+        Number of columns. `BinaryNetClassifier` sets it from the data.
     num_filters : int or sequence of int, default=None
-        Number of filters of each width, or one number for each width. None: 32, but
-        256 where the width covers all columns.
+        Number of filters of each width: one for all widths, or one for each. None: 32,
+        but 256 where the width covers all columns.
     kernel_sizes : sequence of int or float, default=(3, 5, 1.0)
         Widths of the filters: an int is a number of columns, a float in (0, 1] a
         fraction of them. Rows shorter than a kernel are padded with zeros.
     hidden_units : int, default=256
         Width of the FC layer.
     dropout : float, default=0.3
-        Fraction of the filters and of the hidden units that are dropped in training.
+        Fraction of the filters and of the hidden units dropped in training.
     n_bins : int, default=None
         As in `DenseNet`.
     embedding_dim : int, default=8

@@ -23,33 +23,34 @@ _FEW_ROWS = 64
 class DenseNet(Prepared):
     """Fully connected layers over scaled and embedded columns.
 
-    For columns without an order. They need no scaling: the network learns the scale of
-    each column from the training rows before training starts (but not from a stream,
-    which cannot be read twice). NaN is a missing value.
+    For columns without an order, which need not be scaled: before training starts, the
+    network learns the scale of each column from the training rows (but not from a
+    stream, which cannot be read twice). NaN is a missing value.
 
     Parameters
     ----------
     n_features : int
-        Number of columns. `BinaryNetClassifier` takes it from the data.
+        Number of columns. `BinaryNetClassifier` sets it from the data.
     hidden_units : sequence of int, default=(256, 256)
         Width of each hidden layer.
     dropout : float, default=0.5
-        Fraction of the hidden units that are dropped in training.
+        Fraction of the hidden units dropped in training.
     n_bins : int, default=None
-        Intervals, with equally many training rows in each, of the piecewise linear
-        embedding [1]_ of a column; a value that holds more rows is an edge of its own.
-        0: columns are only scaled. None: up to 48, fewer for more than 42 columns, and
-        0 for more than 256.
+        Number of intervals in the piecewise linear embedding [1]_ of a column. Each
+        holds the same number of training rows; a value that more rows share is an edge
+        itself. 0: columns are only scaled. None: up to 48, fewer for more than 42
+        columns, and 0 for more than 256.
     embedding_dim : int, default=8
-        Length of the vector in which a column is embedded.
+        Length of the vector that embeds a column.
     n_members : int, default=8
-        Networks that share their layers, and have scales of their inputs and outputs of
-        their own [2]_. In training each row is shown to one of them, drawn anew in each
-        step; predictions are the mean of their probabilities. 1: a plain network.
+        Number of member networks, which share their layers but have separate scales of
+        inputs and outputs [2]_. In training, each step shows each row to one random
+        member; predictions are the mean of all members' probabilities. 1: a plain
+        network.
     n_categories : sequence of int, default=None
-        Number of categories of each column, 0 for one of numbers. A column of
-        categories holds codes, 0 and more. `BinaryNetClassifier` takes it from a
-        DataFrame. None: all columns are numbers.
+        Number of categories of each column, 0 for a numeric column. A column of
+        categories holds their codes, from 0 up. `BinaryNetClassifier` sets it from a
+        DataFrame. None: all columns are numeric.
 
     References
     ----------
@@ -57,8 +58,8 @@ class DenseNet(Prepared):
        tabular deep learning", NeurIPS 2022.
     .. [2] Wen, Tran and Ba, "BatchEnsemble: an alternative approach to efficient
        ensemble and lifelong learning", ICLR 2020; Gorishniy, Kotelnikov and Babenko,
-       "TabM: advancing tabular deep learning with parameter-efficient ensembling",
-       ICLR 2025. There each row is shown to all of them.
+       "TabM: advancing tabular deep learning with parameter-efficient ensembling", ICLR
+       2025. There, each row is shown to all members.
 
     Examples
     --------
@@ -110,7 +111,8 @@ class DenseNet(Prepared):
         if n_members > 1:
             spread = _SPREAD_OF_MEMBERS * torch.randn(n_members, n_inputs)
             self.member_scale = nn.Parameter(1 + spread)
-            # From one output the members learn together before they part.
+            # The outputs start equal, so that members learn together before they
+            # differ.
             with torch.no_grad():
                 self.output.weight.copy_(self.output.weight[:1].repeat(n_members, 1))
 
@@ -148,7 +150,7 @@ class DenseNet(Prepared):
         return self.output(hidden).gather(1, member.unsqueeze(1)).squeeze(1)
 
     def _logit_of_all_members(self, values: torch.Tensor) -> torch.Tensor:
-        # Few steps take half the time for one row, which services ask for.
+        # For a single row, as services send it, one large step takes half the time.
         is_short = torch.compiler.is_exporting() or len(values) <= _FEW_ROWS
         compute = self._logits_together if is_short else self._logits_in_turn
         logits = compute(values)
@@ -162,7 +164,7 @@ class DenseNet(Prepared):
         return (hidden * self.output.weight).sum(dim=2) + self.output.bias
 
     def _logits_in_turn(self, values: torch.Tensor) -> torch.Tensor:
-        # Together they would need eight times the memory.
+        # All members at once would need eight times the memory.
         members = zip(
             self.member_scale, self.output.weight, self.output.bias, strict=True
         )

@@ -18,42 +18,41 @@ from skbin.networks.layers import (
     require_sizes,
 )
 
-# More passes learn noisy labels by heart; see docs/benchmarks/texts.rst.
+# More passes memorise noisy labels; see docs/benchmarks/texts.rst.
 _TEXTS_SHOWN, _FEWEST_EPOCHS, _MOST_EPOCHS = 9_000, 3, 10
 
 
 class TextConvNet(Prepared):
     """Convolutions over embedded tokens, max over time, and a small FC head [1]_.
 
-    It takes rows of token ids from `TokenEncoder`. 0 is padding, which no filter sees:
-    the length to which texts are padded never changes a prediction.
+    It takes rows of token ids from `TokenEncoder`. Id 0 is padding, which filters
+    ignore: the length to which texts are padded never changes a prediction.
 
     Parameters
     ----------
     vocab_size : int
-        Number of ids. `BinaryNetClassifier` takes it from the data. Higher ids count as
-        the unknown token, 1.
+        Number of ids. `BinaryNetClassifier` sets it from the data. Higher ids are
+        replaced by the unknown token, 1.
     embedding_dim : int, default=64
         Length of a token's vector.
     num_filters : int or sequence of int, default=64
-        Number of filters of each width, or one number for each width.
+        Number of filters of each width: one for all widths, or one for each.
     kernel_sizes : sequence of int, default=(1, 2, 3)
         Widths of the filters in tokens.
     hidden_units : int, default=64
         Width of the FC layer. 0: the output is a linear function of the pooled
         features.
     dropout : float, default=0.3
-        Fraction of the pooled features, and of the hidden units, that are dropped in
-        training.
+        Fraction of the pooled features, and of the hidden units, dropped in training.
     word_dropout : float, default=0.1
-        Fraction of the tokens that are replaced by the unknown token in training, so
-        that the network learns what to do with words it has not seen.
+        Fraction of the tokens replaced by the unknown token in training, so that the
+        network learns how to treat unknown words.
     pretrained : array-like of shape (vocab_size, embedding_dim), default=None
-        Vectors to start from, in place of `embedding_dim`. Row 0 is ignored.
+        Initial vectors, which replace `embedding_dim`. Row 0 is ignored.
     freeze : bool, default=False
-        Whether the vectors are not trained.
+        Whether to keep the vectors fixed in training.
     embedding_dropout : float, default=0.0
-        Fraction of the vectors' values that are dropped in training.
+        Fraction of the vectors' values dropped in training.
 
     References
     ----------
@@ -148,29 +147,29 @@ class TextNet(Prepared):
 
     The network for raw texts. `BinaryNetClassifier` splits them into words and fits a
     logistic regression to hashed words, pairs of words and characters within words,
-    scaled by naive Bayes' log-count ratios [1]_; X then holds its logit in the first
-    column, and the ids of the words in the others. The convolutions are trained beside
-    it, without seeing that logit; predictions average both logits. A linear model is
-    hard to beat where characters or many weak words tell, convolutions where a phrase
+    scaled by naive Bayes' log-count ratios [1]_; the network's input then holds its
+    logit in the first column, and the ids of the words in the others. The convolutions
+    are trained without that logit; predictions average both logits. Linear models are
+    strong where spelling or many weak words decide, convolutions where a phrase
     decides.
 
     Parameters
     ----------
     vocab_size : int
-        Number of ids. `BinaryNetClassifier` takes it from the data.
+        Number of ids. `BinaryNetClassifier` sets it from the data.
     embedding_dim : int, default=64
         Length of a word's vector.
     num_filters : int or sequence of int, default=64
-        Number of filters of each width, or one number for each width.
+        Number of filters of each width: one for all widths, or one for each.
     kernel_sizes : sequence of int, default=(1, 2, 3)
         Widths of the filters in words.
     dropout : float, default=0.3
-        Fraction of the vectors' values, and of the pooled features, that are dropped in
+        Fraction of the vectors' values, and of the pooled features, dropped in
         training.
     word_dropout : float, default=0.1
-        Fraction of the words that are replaced by the unknown word in training.
+        Fraction of the words replaced by the unknown word in training.
     linear_share : float, default=0.6
-        Share of the linear model in the mean of logits. 0: convolutions alone.
+        Weight of the linear model in the mean of the logits. 0: only the convolutions.
 
     References
     ----------
@@ -211,22 +210,22 @@ class TextNet(Prepared):
             embedding_dropout=dropout,
             hidden_units=0,
         )
-        # What weights and samplers add to logits; the linear model knows nothing of it.
+        # The shift of logits by weights and samplers, which the linear model lacks.
         self.shift: torch.Tensor
         self.register_buffer("shift", torch.zeros(()))
 
     @staticmethod
     def training_for(shape: tuple[int, ...]) -> tuple[float, int]:
-        """Give the learning rate and the number of epochs that suit so many texts."""
+        """Return the learning rate and number of epochs for this number of texts."""
         n_epochs = math.ceil(_TEXTS_SHOWN / shape[0])
         return 0.005, min(max(n_epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
     def take_shift(self, added: float) -> None:
-        """Learn what weights and samplers add to logits."""
+        """Store what weights and samplers add to logits."""
         self.shift.fill_(added)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Compute one logit for each text: of the convolutions alone in training.
+        """Compute one logit for each text; in training, that of the convolutions only.
 
         Parameters
         ----------
@@ -253,7 +252,8 @@ def _maximum(responses: torch.Tensor, lengths: torch.Tensor | None) -> torch.Ten
 
 def _joined(X: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Lay texts end to end, `gap` columns of padding after each."""
-    # Most of a batch is padding: without it training on messages is four times as fast.
+    # Most of a batch is padding; without it, training on messages is four times as
+    # fast.
     X = F.pad(X, (0, gap))
     columns = torch.arange(X.shape[1], device=X.device)
     lengths = ((X != 0) * (columns + 1)).amax(dim=1) + gap
