@@ -19,13 +19,10 @@ from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
 from skbin.memory.cache import load_or_train
+from skbin.memory.outputs import outputs_of
 from skbin.training.amount import given_epochs, suited_epochs
 from skbin.training.callbacks import FitTask
-from skbin.training.fitting import (
-    describe,
-    run_training,
-    what_training_depends_on,
-)
+from skbin.training.fitting import describe, run_training, what_training_depends_on
 from skbin.training.iterators import refuse_other_order
 from skbin.training.loss import pos_weight_of_class_weight
 from skbin.training.parameters import refuse_unknown_names
@@ -52,12 +49,12 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         logit; ``(n, 2)`` as two logits or log-softmax scores, whose difference,
         ``out[:, 1] - out[:, 0]``, is the logit. Parameters ``n_features``,
         ``n_channels``, ``length`` and ``vocab_size`` without a default are set from the
-        data. An instance is copied and stays untrained. `random_state` cannot affect
-        its weights: pass a class.
+        data. An instance is copied and stays untrained. Its weights were drawn
+        beforehand; pass a class to have `random_state` seed them.
     criterion : torch.nn.Module class or instance, default=torch.nn.BCEWithLogitsLoss
-        The loss. With ``torch.nn.BCELoss`` the module must end in a sigmoid; a loss of
-        your own receives logits, unless `predict_nonlinearity` says otherwise. An
-        instance is copied.
+        The loss; an instance is copied. ``torch.nn.BCELoss`` needs a module that ends
+        in a sigmoid; your own loss gets logits, unless `predict_nonlinearity` says
+        otherwise.
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         The optimizer. Its parameters are ``optimizer__weight_decay`` and so on.
     lr : float or "auto", default="auto"
@@ -100,12 +97,11 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         `predict` returns the positive class if its probability is at least this.
     pos_weight : None, "balanced" or float, default=None
         Weight of the positive class in the loss. "balanced": n_negative / n_positive of
-        the training rows, counted by sample weight. ``class_weight="balanced"`` is
-        accepted as another name for it.
+        the training rows, by sample weight. ``class_weight="balanced"`` is an alias.
     prior : None, "train" or float in (0, 1), default=None
         Share of positives that probabilities refer to. None: the sigmoid of the logit
-        as trained, which `pos_weight` and resampling shift. "train": the shift by
-        `pos_weight` and `BalancedBatches` is undone. A number: that share.
+        as trained, shifted by `pos_weight` and resampling. "train": that of training;
+        the shift by `pos_weight` and `BalancedBatches` is undone. A number: that share.
     pos_label : object, default=None
         The label of the positive class. None: ``classes_[1]``. Some meta-estimators
         (``cross_val_predict`` of probabilities, stacking, voting) encode the labels
@@ -145,8 +141,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     feature_names_in_ : ndarray of str of shape (``n_features_in_``,)
         Column names, if X was a DataFrame with string columns.
     batch_prior_ : float
-        Share of positives in the training batches: `train_prior_`, or the share that
-        `BalancedBatches` draws.
+        `train_prior_`, or the share of positives that `BalancedBatches` draws.
     module_, criterion_, optimizer_, callbacks_ : object
         The components, as in skorch.
     history : skorch.history.History
@@ -174,19 +169,19 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
     it was before the call. Do not fit an estimator in one thread while another thread
     predicts with it.
 
-    If the numbers of a column are far from zero, such as times in milliseconds, their
-    median is subtracted in double precision before they become float32.
+    From numbers far from zero, such as times in milliseconds, the median of their
+    column is subtracted in double precision before they become float32.
 
-    Fits with `random_state` or `memory` in several threads of one process take turns,
-    because torch has one generator for all of them. A callback may fit another network,
-    but not in other threads: that would deadlock.
+    Fits with `random_state` or `memory` in threads of one process take turns, because
+    torch has one generator. A callback may fit another network, but not in other
+    threads: that would deadlock.
 
     With `memory`, `fit` trains only if the folder holds no network for the same data,
     parameters, code and versions. `threshold`, `prior`, `verbose` and `pos_label` are
     not compared, unless an ``EpochScoring`` of yours or a ``monitor`` uses decisions or
-    probabilities. With ``random_state=None`` a network of any seed is reused, so that
-    repeated fits are identical. Side effects of callbacks, such as writing files, are
-    not repeated. A training that was killed or interrupted resumes after the last epoch
+    probabilities. With ``random_state=None`` a network of any seed is reused: repeated
+    fits are identical. Side effects of callbacks, such as writing files, are not
+    repeated. A training that was killed or interrupted resumes after the last epoch
     saved in the folder, with exactly the result of an uninterrupted one. The folder
     holds pickles: anyone who can write to it can run code here. It does not notice
     changes in code that is looked up by a string, in files and environment variables
@@ -300,14 +295,11 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         return super().set_params(**params)
 
     def _refuse_unknown_names(self, names, module, criterion, optimizer) -> None:
+        parts = {"criterion": (criterion,), "optimizer": (optimizer,)}
         refuse_unknown_names(
             names,
             known=inspect.signature(BinaryNetClassifier).parameters,
-            parts={
-                "module": networks_of(module),
-                "criterion": (criterion,),
-                "optimizer": (optimizer,),
-            },
+            parts={"module": networks_of(module), **parts},
             owner=type(self).__name__,
             knows_all_parts=type(self) is BinaryNetClassifier,
         )
@@ -435,12 +427,17 @@ length), list or Series of str, dict of arrays, or torch Dataset
         if self.memory is None or not fresh or samples.is_dataset:
             train()
         else:
-            self._data = describe(samples)
+            described = self._data = describe(samples)
             depends_on = what_training_depends_on(self, samples, run, fit_params)
             take_over(self, load_or_train(self.memory, depends_on, train))
-            self._data = self._data.described_by(describe(samples))
+            self._data = self._data.described_by(described)
         if fitted is None:
             self._remember_made_parts()
+
+    def _outputs(self, X):
+        if self.memory is None:
+            return super()._outputs(X)
+        return outputs_of(self, X, super()._outputs)
 
     def _module_for_data(self) -> Any:
         network = network_for(self.module, self._data)

@@ -293,8 +293,8 @@ def test_a_state_that_cannot_be_written_is_told_once_and_not_tried_again(
         n_tries.append(1)
         return original(*args)
 
-    original = cache._pickled
-    monkeypatch.setattr(cache, "_pickled", pickled)
+    original = cache.pickled
+    monkeypatch.setattr(cache, "pickled", pickled)
     net = BinaryNetClassifier(
         DenseNet, max_epochs=5, callbacks=[HoldsALock()], memory=str(tmp_path)
     )

@@ -1,27 +1,22 @@
 """The state that a training leaves, kept by joblib and trained once at a time."""
 
 import hashlib
-import io
-import pickle
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import joblib
-import torch
 from filelock import FileLock
 from joblib.memory import CacheWarning
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_memory
-from torch import nn
 
 from skbin.machine.randomness import turn_of_this_thread
 from skbin.memory.checkpoints import Checkpoints
 from skbin.memory.fingerprint import Fingerprint
+from skbin.memory.pickles import pickled, unpickled
 from skbin.memory.reuse import Reuse
 
 _FOLDER = "skbin_fits"
@@ -83,7 +78,8 @@ class _Entry:
         self.place = [_FOLDER, self.key]
         self.unfinished = [_FOLDER, f"{self.key}_unfinished"]
         self.code = fingerprint.code
-        self.reuse = Reuse(Path(self.store.location, f"{_FOLDER}_alike"), depends_on)
+        alike = Path(self.store.location, f"{_FOLDER}_alike")
+        self.reuse = Reuse(alike, self.key, depends_on)
         # It stays, empty: to remove it would let a process that waits for this file and
         # one that finds none train at once. `memory.clear()` removes all of them.
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", self.key)
@@ -143,7 +139,7 @@ class _Entry:
             return state
         # Not before: until the entry is written, this is all that a kill leaves.
         self._clear_unfinished()
-        self.reuse.note_trained(self.key)
+        self.reuse.note_trained()
         return state
 
     def _clear_unfinished(self) -> None:
@@ -154,10 +150,11 @@ class _Entry:
         if not self.store.contains_item(place):
             return None
         try:
-            digest, pickled = self.store.load_item(place, verbose=0)
-            if hashlib.sha256(pickled).hexdigest() != digest:
+            digest, written = self.store.load_item(place, verbose=0)
+            if hashlib.sha256(written).hexdigest() != digest:
                 raise ValueError("its checksum differs")
-            return _Unpickler(io.BytesIO(pickled), self.code).load()
+            state: dict[str, Any] = unpickled(written, self.code)
+            return state
         except Exception as error:  # a damaged pickle may raise anything
             warnings.warn(
                 f"An entry of the memory folder {self.store.location} cannot be read "
@@ -169,14 +166,14 @@ class _Entry:
     def _keep(self, state: dict[str, Any], place: list[str]) -> Exception | None:
         """Write a state, or return the error that prevents it."""
         try:
-            pickled = _pickled(state, self.code)
+            written = pickled(state, self.code)
         except Exception as error:  # what cannot be pickled may raise anything
             return error
-        digest = hashlib.sha256(pickled).hexdigest()
+        digest = hashlib.sha256(written).hexdigest()
         with warnings.catch_warnings():
             warnings.simplefilter("error", CacheWarning)
             try:
-                self.store.dump_item(place, (digest, pickled), verbose=0)
+                self.store.dump_item(place, (digest, written), verbose=0)
             except CacheWarning as error:
                 return error
             finally:
@@ -197,61 +194,3 @@ def _warn_not_kept(error: Exception) -> None:
         f"{type(error).__name__}: {error}.",
         stacklevel=2,
     )
-
-
-# The user's own classes and functions are named in the pickle by their place among
-# those that the fingerprint met. So a worker can pickle what a notebook has defined,
-# and what is unpickled belongs to the very classes that the estimator was given.
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._places = {id(part): place for place, part in enumerate(code)}
-
-    def persistent_id(self, obj: Any) -> int | None:
-        if isinstance(obj, type | FunctionType):
-            return self._places.get(id(obj))
-        return None
-
-    def reducer_override(self, obj: Any) -> Any:
-        # As arrays, the tensors of a small network load several times faster.
-        if type(obj) not in (torch.Tensor, nn.Parameter) or not _is_plain(obj):
-            return NotImplemented
-        is_parameter = isinstance(obj, nn.Parameter)
-        return _tensor, (obj.detach().numpy(), is_parameter, obj.requires_grad)
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    return (
-        tensor.device.type == "cpu"
-        and tensor.layout == torch.strided
-        and tensor.dtype in (torch.float32, torch.float64, torch.int64)
-        and tensor.is_contiguous()
-        and tensor.is_leaf
-        and not vars(tensor)
-    )
-
-
-def _tensor(
-    array: NDArray[Any], is_parameter: bool, requires_grad: bool
-) -> torch.Tensor:
-    tensor = torch.from_numpy(array)
-    if is_parameter:
-        return nn.Parameter(tensor, requires_grad=requires_grad)
-    return tensor.requires_grad_(requires_grad)
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, code: list[Any]) -> None:
-        super().__init__(file)
-        self._code = code
-
-    def persistent_load(self, place: int) -> Any:
-        return self._code[place]
-
-
-def _pickled(state: dict[str, Any], code: list[Any]) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file, code).dump(state)
-    return file.getvalue()

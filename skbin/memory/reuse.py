@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,36 @@ from skbin.memory.fingerprint import Fingerprint
 # Folds of a cross-validation may have targets in common, but seldom more than 10 do.
 _MOST_WITHOUT_REUSE = 10
 _warned: set[Path] = set()
+_noted: set[tuple[Path, str]] = set()
 
 
 class Reuse:
     """Whether a training like this one, but for the values in X, was ever reused.
 
-    Known by empty files in `folder`, which all processes share.
+    Known by empty files in a folder inside `root`, which all processes share.
     """
 
-    def __init__(self, folder: Path, depends_on: Mapping[str, Any]) -> None:
-        X, *others = depends_on["data"]
-        alike = {**depends_on, "data": [_shapes(X), *others]}
-        self.root = folder
-        self.folder = folder / Fingerprint(alike).key
+    def __init__(self, root: Path, key: str, depends_on: Mapping[str, Any]) -> None:
+        self.root = root
+        self.key = key
+        self._depends_on = depends_on
+
+    @cached_property
+    def folder(self) -> Path:
+        """Of all trainings that are like this one."""
+        X, *others = self._depends_on["data"]
+        alike = {**self._depends_on, "data": [_shapes(X), *others]}
+        return self.root / Fingerprint(alike).key
 
     def note_reused(self) -> None:
         """Remember that one was."""
-        self._note("reused")
+        if (self.root, self.key) not in _noted:
+            _noted.add((self.root, self.key))
+            self._note("reused")
 
-    def note_trained(self, key: str) -> None:
+    def note_trained(self) -> None:
         """Remember one more, and warn if there are many and none was reused."""
-        self._note(key)
+        self._note(self.key)
         n_trained = len(list(self.folder.glob("*")))
         was_reused = Path(self.folder, "reused").exists()
         if was_reused or n_trained <= _MOST_WITHOUT_REUSE or self.root in _warned:

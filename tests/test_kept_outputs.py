@@ -1,0 +1,121 @@
+"""Networks that `memory` has loaded score the same rows once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+
+from skbin import BinaryNetClassifier, DenseNet
+from skbin.memory import outputs
+
+
+@pytest.fixture
+def rare():
+    X, y = make_classification(400, 6, weights=[0.8], random_state=0)
+    return X.astype(np.float32), y
+
+
+@pytest.fixture
+def n_passes(monkeypatch):
+    """How often rows went through a network."""
+    passes = []
+    forward_iter = BinaryNetClassifier.forward_iter
+
+    def counted(self, X, **kwargs):
+        passes.append(len(X))
+        return forward_iter(self, X, **kwargs)
+
+    monkeypatch.setattr(BinaryNetClassifier, "forward_iter", counted)
+    monkeypatch.setattr(outputs, "_kept", type(outputs._kept)())
+    return passes
+
+
+def make_net(folder, **params):
+    params = {"module": DenseNet, "max_epochs": 2, "random_state": 0, **params}
+    return BinaryNetClassifier(memory=str(folder), **params)
+
+
+def as_frame(X):
+    kind = np.where(X[:, 0] > 0, "left", None)
+    return pd.DataFrame(X).rename(columns=str).assign(kind=kind)
+
+
+@pytest.mark.parametrize("as_kind", [np.asarray, as_frame, lambda X: X.astype(float)])
+def test_a_search_over_cutoffs_scores_each_fold_once(rare, tmp_path, n_passes, as_kind):
+    X, y = rare
+    cutoffs = np.linspace(0.05, 0.95, 10)
+    kept = GridSearchCV(make_net(tmp_path), {"threshold": cutoffs}, cv=3, scoring="f1")
+    kept.fit(as_kind(X), y)
+    # Once by the network that was trained, once by those that were loaded.
+    assert len(n_passes) <= 2 * 3
+    plain = make_net(tmp_path).set_params(memory=None)
+    plain = GridSearchCV(plain, {"threshold": cutoffs}, cv=3, scoring="f1")
+    plain.fit(as_kind(X), y)
+    for name, values in plain.cv_results_.items():
+        if "test" in name:
+            np.testing.assert_array_equal(kept.cv_results_[name], values)
+
+
+def test_other_weights_or_rows_in_the_same_objects_are_seen(rare, tmp_path, n_passes):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    before = net.predict_proba(X)
+    X[:, 0] *= -1
+    assert not np.allclose(net.predict_proba(X), before)
+    X[:, 0] *= -1
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+    assert len(n_passes) == 2
+    for weights in net.module_.parameters():
+        weights.data.mul_(0.5)
+    assert not np.allclose(net.predict_proba(X), before)
+
+
+def test_what_is_given_may_be_written_to(rare, tmp_path):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    before = net.predict_proba(X).copy()
+    for method in (net.predict_proba, net.decision_function, net.predict_log_proba):
+        for _ in range(2):
+            method(X)[:] = 7
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+
+
+class Noisy(nn.Module):
+    def __init__(self, n_features):
+        super().__init__()
+        self.linear = nn.Linear(n_features, 1)
+
+    def forward(self, X):
+        return self.linear(X) + torch.randn(len(X), 1)
+
+
+def test_a_network_of_a_users_own_may_answer_otherwise_each_time(rare, tmp_path):
+    X, y = rare
+    net = make_net(tmp_path, module=Noisy).fit(X, y)
+    assert not np.allclose(net.predict_proba(X), net.predict_proba(X))
+
+
+def test_hooks_are_called_each_time(rare, tmp_path):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    n_calls = []
+    net.module_.register_forward_hook(lambda *_: n_calls.append(1))
+    net.predict(X)
+    net.predict(X)
+    assert len(n_calls) == 2
+
+
+def test_no_more_is_kept_than_fits(rare, tmp_path, n_passes, monkeypatch):
+    X, y = rare
+    monkeypatch.setattr(outputs, "_MOST_BYTES", 8 * 250)
+    net = make_net(tmp_path).fit(X, y)
+    for part in (X[:200], X[200:], X[:200], X, X):
+        net.predict(part)
+    assert len(n_passes) == 5
+    assert not outputs._kept
+    net.predict(X[:200])
+    net.predict(X[:200])
+    assert len(n_passes) == 6
