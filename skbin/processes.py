@@ -14,8 +14,8 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
     """`BinaryNetClassifier` on several GPUs or machines, by Hugging Face Accelerate.
 
     Each process holds all rows and trains on its part of each epoch; gradients are
-    averaged. A step sees ``batch_size`` rows for each process. Start the script with
-    ``torchrun`` or ``accelerate launch``; in one process it is a
+    averaged. Each step uses ``batch_size`` rows per process. Start the script with
+    ``torchrun`` or ``accelerate launch``; in a single process, the class behaves as a
     `BinaryNetClassifier` on the device that Accelerate finds.
 
     Parameters
@@ -23,13 +23,14 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
     *args : tuple
         As for `BinaryNetClassifier`.
     accelerator : accelerate.Accelerator
-        What knows of the processes. Its ``mixed_precision`` works too.
+        Describes the processes. Its ``mixed_precision`` is supported.
     callbacks__print_log__sink : callable, default=print
-        What skorch's table of epochs is written with; see `BinaryNetClassifier`.
+        Function that writes skorch's table of epochs; see `BinaryNetClassifier`.
     **kwargs : dict
-        As for `BinaryNetClassifier`, but ``device=None``: Accelerate chooses it. With
-        ``unwrap_after_train=False`` the network stays in what Accelerate puts around
-        it. Several processes need an int as `random_state` and no `memory`.
+        As for `BinaryNetClassifier`, but with ``device=None``: Accelerate chooses the
+        device. With ``unwrap_after_train=False`` the network stays inside Accelerate's
+        wrapper. Several processes need an int as `random_state`, and neither `memory`
+        nor `early_stopping`.
 
     References
     ----------
@@ -54,7 +55,7 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         self,
         *args: Any,
         accelerator: Any,
-        callbacks__print_log__sink: Any = print,  # the mixin's is never silent
+        callbacks__print_log__sink: Any = print,  # the mixin's default always prints
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -77,7 +78,7 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         if self.early_stopping:
             raise ValueError(
                 f"{n_processes} processes that train one network would stop at "
-                "different epochs: leave early_stopping=True out."
+                "different epochs: pass early_stopping=False."
             )
         if self.memory is not None:
             raise ValueError(
@@ -110,7 +111,8 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Let all processes end with the same network; see skorch."""
         if self.accelerator.num_processes > 1:
-            # Of the last step, which torch would do at the begin of the next one.
+            # Synchronise the buffers of the last step; DDP would only do so before the
+            # next.
             for buffer in self._bare_module().buffers():
                 torch.distributed.broadcast(buffer, src=0)
         if self.unwrap_after_train:

@@ -425,7 +425,7 @@ def test_only_fitted_estimators_are_saved(rare, path):
     with pytest.raises(TypeError, match=r"Write a Pipeline with skops.io.dump"):
         save(pipeline, path)
     derived = type("Derived", (BinaryNetClassifier,), {})
-    with pytest.raises(TypeError, match=r"nothing derived from it, got Derived"):
+    with pytest.raises(TypeError, match=r"no subclass of it, got Derived"):
         save(derived(DenseNet, max_epochs=1).fit(*rare), path)
     assert not path.exists()
 

@@ -375,7 +375,7 @@ def test_probabilities_of_ones_own_are_refused(
 ):
     module = nn.Sequential(nn.Linear(rare[0].shape[1], n_outputs))
     net = BinaryNetClassifier(module, max_epochs=1, predict_nonlinearity=nonlinearity)
-    with pytest.raises(ValueError, match=f"(?s)'auto', got .*{received}.*Let the mod"):
+    with pytest.raises(ValueError, match=f"(?s)'auto', got .*{received}.*into the mod"):
         export_onnx(net.fit(*rare), tmp_path / "net.onnx")
     assert not os.listdir(tmp_path)
 

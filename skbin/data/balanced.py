@@ -14,20 +14,20 @@ class BalancedBatches(TensorBatches):
     """Iterate over batches of rows that a sampler draws anew for each epoch.
 
     For ``BinaryNetClassifier(iterator_train=BalancedBatches)``. Unlike a sampler in an
-    imbalanced-learn pipeline it leaves the validation rows as they are, shows other
-    rows in each epoch, and tells the estimator what share of positives it draws:
-    ``prior="train"`` and a numeric `prior` undo it.
+    imbalanced-learn pipeline, it does not resample the validation rows, draws other
+    rows in each epoch, and tells the estimator the share of positives that it draws, so
+    that ``prior="train"`` and a numeric `prior` undo the resampling.
 
     Parameters
     ----------
     dataset : TensorRows, or nested torch.utils.data.Subset of one
         The rows, with targets.
     batch_size : int
-        Rows for each batch; -1 for all that are drawn.
+        Number of rows in each batch; -1 for all rows that are drawn.
     sampler : RandomOverSampler or RandomUnderSampler, default=None
         Draws the rows; its ``sampling_strategy`` is the ratio of positives to
-        negatives. It is seeded anew for each epoch. None: ``RandomOverSampler()``,
-        with which an epoch holds each negative once and as many positives.
+        negatives. It gets a new seed for each epoch. None: ``RandomOverSampler()``,
+        which draws each negative once, and the same number of positives.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class BalancedBatches(TensorBatches):
     """
 
     def __init__(self, dataset: Any, batch_size: int, sampler: Any = None) -> None:
-        # Here and not above: it takes a fifth of the time of importing torch.
+        # Imported here because it takes a fifth of the time of importing torch.
         from imblearn.over_sampling import RandomOverSampler
 
         _refuse_unusable(dataset, sampler)
@@ -64,8 +64,8 @@ class BalancedBatches(TensorBatches):
         self._y = self.rows.y[index].cpu().numpy()
         if len(np.unique(self._y)) < 2:
             raise ValueError(
-                "BalancedBatches draws rows of both classes, but these are of one. "
-                "For such rows set iterator_train='auto' before partial_fit."
+                "BalancedBatches draws rows of both classes, but all of these are of "
+                "one class. Set iterator_train='auto' before partial_fit on such rows."
             )
         drawn = self._draw(random_state=0)
         self.n_samples = len(drawn)
@@ -74,7 +74,7 @@ class BalancedBatches(TensorBatches):
         self.positive_share = self._share_of_positives(drawn)
 
     def _share_of_positives(self, drawn: np.ndarray) -> float:
-        """Give the share by weight; how many of a class are drawn does not change."""
+        """Return the share by weight; each draw has the same number of each class."""
         total = np.bincount(self._y[drawn].astype(int), minlength=2).astype(float)
         if self.rows.sample_weight is not None:
             weight = self.rows.sample_weight[self._among].cpu().numpy()
@@ -109,6 +109,7 @@ def _refuse_unusable(dataset: Any, sampler: Any) -> None:
         return
     raise ValueError(
         "BalancedBatches takes a RandomOverSampler without shrinkage or a "
-        f"RandomUnderSampler, got {sampler!r}. Samplers that make or look at rows "
-        "belong before the net, in imblearn.pipeline.make_pipeline."
+        f"RandomUnderSampler, got {sampler!r}. Samplers that create rows or choose "
+        "them by their values belong before the net, in "
+        "imblearn.pipeline.make_pipeline."
     )

@@ -42,10 +42,9 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     max_length : int, default=None
-        Number of tokens that are kept from the start of a text; the rest of it is cut
-        off. None: as many as the longest fitted text has, but at most 256, or 32 times
-        the mean if that is more, so that one huge text does not pad all others to its
-        length.
+        Number of tokens kept from the start of a text; the rest is cut off. None: the
+        length of the longest fitted text, but at most 256 or 32 times the mean length,
+        whichever is more, so that one huge text does not pad all others to its length.
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents.
     lowercase : bool, default=True
@@ -57,16 +56,17 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
     stop_words : "english" or list of str, default=None
         Tokens to leave out.
     token_pattern : str, default="(?u)\\b\\w+\\b"
-        What a token is: any word. scikit-learn's default leaves out words of one
-        letter, which help to recognise questions and spam; see *Measured on real data*.
+        Regular expression of a token; the default matches any word. scikit-learn's
+        default leaves out words of one letter, which help to recognise questions and
+        spam; see *Measured on real data*.
     ngram_range : tuple of two int, default=(1, 1)
         Minimum and maximum number of words (or characters) in a token.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
-        What tokens are made of.
+        Whether tokens are made of words or of characters.
     max_df : float in [0, 1] or int, default=1.0
-        Leave out tokens that occur in more texts than that, a fraction or a number.
+        Leave out tokens that occur in more texts than this fraction or number.
     min_df : float in [0, 1] or int, default=1
-        Leave out tokens that occur in fewer texts than that, a fraction or a number.
+        Leave out tokens that occur in fewer texts than this fraction or number.
     max_features : int, default=None
         Keep only the most frequent tokens.
 
@@ -79,7 +79,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    TextConvNet : The network for it.
+    TextConvNet : The network for token ids.
 
     Examples
     --------
@@ -136,7 +136,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         params["stop_words"] = copy.copy(self.stop_words)
         splits_by_pattern = self.analyzer == "word" and self.tokenizer is None
         if self.token_pattern == _ANY_WORD and not splits_by_pattern:
-            del params["token_pattern"]  # or scikit-learn warns that it is not used
+            del params["token_pattern"]  # else scikit-learn warns that it is not used
         return CountVectorizer(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -156,7 +156,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         """
         texts = _as_texts(X)
         tokens = self._make_vectorizer().fit(texts).get_feature_names_out()
-        # transform splits texts as they were split here, whatever is set afterwards.
+        # Parameters that are set later must not change how transform splits texts.
         self._splitter = self._make_vectorizer()
         self.vocabulary_ = {token: i for i, token in enumerate(tokens, _FIRST_TOKEN)}
         self.max_length_ = self.max_length or self._bounded_length(texts)
@@ -198,12 +198,12 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of int of shape (n_samples, n_tokens)
-            Ids.
+            Token ids, 0 for padding.
 
         Returns
         -------
         tokens : list of list of str
-            Without padding.
+            The tokens of each row, without padding.
         """
         check_is_fitted(self)
         names = np.array(["", "<unknown>", *self.vocabulary_], dtype=object)

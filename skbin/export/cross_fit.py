@@ -66,7 +66,7 @@ def _prefix(place: int) -> str:
 
 
 def _parameters(model: CrossFitClassifier) -> dict[str, Any]:
-    """Give the parameters that JSON can hold; warn of those that it cannot."""
+    """Return the parameters that JSON can hold; warn about the others."""
     params = model.get_params(deep=False)
     del params["estimator"], params["n_jobs"]
     written = {}
@@ -76,7 +76,8 @@ def _parameters(model: CrossFitClassifier) -> dict[str, Any]:
         except (TypeError, ValueError):
             warnings.warn(
                 f"save leaves out {name}={value!r}. The loaded CrossFitClassifier "
-                "predicts the same, and has the default; set it before you fit it.",
+                "predicts the same but has the default value; set it before the next "
+                "fit.",
                 UserWarning,
                 stacklevel=stacklevel_of_user(),
             )
@@ -88,7 +89,7 @@ def build_cross_fit(
     tensors: Mapping[str, torch.Tensor],
     build_member: Callable[[str, dict[str, torch.Tensor]], BinaryNetClassifier],
 ) -> CrossFitClassifier:
-    """Build what `describe_cross_fit` has written down, and believe nothing of it."""
+    """Build what `describe_cross_fit` wrote, checking every part of it."""
     members = []
     for place, text in enumerate(described["members"]):
         prefix = _prefix(place)

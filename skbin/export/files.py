@@ -27,39 +27,41 @@ def save(
     """Write a fitted estimator to one file, without a pickle.
 
     Weights are written as safetensors, the rest as JSON in their header. The file holds
-    what predictions need, and the parameters except those that are for whoever loads it
-    to choose: `device`, `memory`, `torch_load_kwargs`, how data are loaded (`dataset`,
+    what predictions need and the parameters, except those that the reader of the file
+    chooses: `device`, `memory`, `torch_load_kwargs`, how data are loaded (`dataset`,
     `iterator_train`, `iterator_valid`, ``iterator_valid__num_workers``), options of the
     compiler, and ``module__device``. It does not hold the optimizer's state.
 
     Parameters
     ----------
     estimator : BinaryNetClassifier or CrossFitClassifier
-        Fitted. Of a cross-fit all members, with its calibration, choice and scores.
+        A fitted estimator. A cross-fit is written with all members, its calibration,
+        its choice and its scores.
     path : str or path-like
-        The file. It is replaced as a whole, or not at all.
+        The file. An existing file is replaced only after everything has succeeded.
 
     Raises
     ------
     TypeError
-        If it is not exactly a `BinaryNetClassifier`, or a cross-fit of them (for
-        subclasses see joblib, for pipelines skops), or if the file cannot hold what
-        predictions need, such as a function as `predict_nonlinearity`, a loss given as
-        an instance, a `dataset` of your own, or what was recorded in the history.
+        If `estimator` is not exactly a `BinaryNetClassifier` or a cross-fit of them
+        (use joblib for subclasses, skops for pipelines), or if the file cannot hold
+        what predictions need, such as a function as `predict_nonlinearity`, a loss
+        given as an instance, a `dataset` of your own, or what was recorded in the
+        history.
     sklearn.exceptions.NotFittedError
-        If it is not fitted. Being initialized is not enough.
+        If `estimator` is not fitted. An initialized estimator is not enough.
     OSError
-        As ``open`` raises it, such as for a folder that does not exist.
+        As raised by ``open``, for example if the folder does not exist.
 
     Warns
     -----
     UserWarning
-        For parameters that the file does not hold and predictions do not need, such as
-        callbacks: the loaded estimator has their defaults.
+        For parameters that the file cannot hold and predictions do not need, such as
+        callbacks: in the loaded estimator they have their defaults.
 
     See Also
     --------
-    load : Reads it.
+    load : Read the file.
 
     Examples
     --------
@@ -91,14 +93,14 @@ def _what_else_to_do(estimator: object) -> str:
     kind = type(estimator).__name__
     if isinstance(estimator, BinaryNetClassifier):
         return (
-            f"save writes a BinaryNetClassifier and nothing derived from it, got {kind}"
-            ": load would return a BinaryNetClassifier, which may predict otherwise. "
+            f"save writes a BinaryNetClassifier but no subclass of it, got {kind}: "
+            "load would return a BinaryNetClassifier, which may predict differently. "
             "Use joblib.dump, whose files run code when they are read."
         )
     return (
         f"save writes a BinaryNetClassifier or a CrossFitClassifier, got {kind}. Write "
-        "a Pipeline with skops.io.dump; its last step alone would know nothing of the "
-        "steps before it."
+        "a Pipeline with skops.io.dump; its last step alone would lack the steps "
+        "before it."
     )
 
 
@@ -111,16 +113,16 @@ def load(
 ) -> Any:
     """Read an estimator that `save` has written.
 
-    No code of the file is run, and nothing that the file names is imported unless it is
-    in `trusted`. One of our networks is built only if the weights in the file fill it,
-    so that loading takes memory in proportion to the file.
+    Loading runs no code from the file, and imports nothing that the file names unless
+    it is in `trusted`. A network of skbin is built only if the weights in the file
+    match it, so that loading takes memory in proportion to the file.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     module : torch.nn.Module, default=None
-        The network that the weights go into, where the estimator was given an instance
+        The network that receives the weights, if the estimator was given an instance
         and not a class. It is copied.
     trusted : sequence of str or type, default=()
         Other classes that the file may name, such as ``"my_package.nets:MyNet"``,
@@ -128,30 +130,31 @@ def load(
         `TextConvNet`, `TableConvNet`; ``BCEWithLogitsLoss``, ``BCELoss``, `FocalLoss`;
         ``Adam``, ``AdamW``, ``SGD`` and ``RMSprop`` need not be listed.
     device : str, default="cpu"
-        Where to load it: any device of torch's, or "auto".
+        Where to load the estimator: any device of torch, or "auto".
 
     Returns
     -------
     BinaryNetClassifier or CrossFitClassifier
-        Fitted. The `estimator` of a cross-fit has the first member's parameters.
+        The fitted estimator. The `estimator` of a cross-fit has the first member's
+        parameters.
 
     Raises
     ------
     ValueError
         If the file was not written by `save`, is truncated, altered or of a later
-        format, names what is not trusted, or describes an estimator that cannot be
-        built; if the device is not there.
+        format, names a class that is not trusted, or describes an estimator that cannot
+        be built; if the device is not available.
     OSError
-        As ``open`` raises it, such as for a file that does not exist.
+        As raised by ``open``, for example if the file does not exist.
 
     Warns
     -----
     UserWarning
-        If a file of version 0.1 says how data are loaded, which is ignored.
+        If a file of version 0.1 specifies how data are loaded, which is ignored.
 
     See Also
     --------
-    save : Writes it.
+    save : Write the file.
 
     Examples
     --------
@@ -168,7 +171,7 @@ def load(
         return build(text, tensors)
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # there is no end to what a stranger can write
+    except Exception as error:  # a file from elsewhere may hold anything
         cause = f"it does not describe an estimator that can be built: {error!r}"
         if type(error) is ValueError:
             cause = str(error)

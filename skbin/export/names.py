@@ -1,4 +1,4 @@
-"""What a file may name, and by which names: ours, and the usual ones of torch."""
+"""The classes that a file may name, and their names: ours and common ones of torch."""
 
 import importlib
 import sys
@@ -31,7 +31,7 @@ KNOWN: dict[str, tuple[type, ...]] = {
 
 
 def name_of(kind: type) -> str:
-    """Name a class by where users import it from, so that its file can be moved.
+    """Name a class by its public package, so that its source file can be moved.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Out of torch: `export_onnx`."""
+"""A fitted estimator as an ONNX file: `export_onnx`."""
 
 import copy
 import logging
@@ -42,45 +42,45 @@ from skbin.training.output import positive_logit, probability_columns, single_ou
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator as one ONNX file, for services without torch.
 
-    The graph takes ``X`` with any number of rows: float32 for a net, int64 if it takes
-    token ids, float64 for a Pipeline with steps before the net and for numbers far from
-    zero. If a net reads a raw table, if the first step of a Pipeline is a
-    ``ColumnTransformer`` that names columns, or if columns hold strings, each column
-    is an input of its own, named as in the DataFrame: of shape (n, 1), strings, with
-    ``""`` for a missing one, or float64. Times are days since 1970 by the clock on the
-    wall, lengths of time are days. A net for texts takes what `load_onnx` reads of
-    them: the logit of the linear model and the ids of the words.
+    The graph has one input, ``X``, with any number of rows: float32 for a net, int64
+    for a net that takes token ids, float64 for a Pipeline with steps before the net and
+    for numbers far from zero. If the net reads a raw table, if the first step of a
+    Pipeline is a ``ColumnTransformer`` that names columns, or if columns hold strings,
+    each column is a separate input instead, named as in the DataFrame and of shape (n,
+    1): strings, with ``""`` for a missing value, or float64. Times are days since 1970
+    in local time, durations are days. For texts, the inputs are what `load_onnx`
+    computes from them: the logit of the linear model and the ids of the words.
 
-    It returns ``probabilities``, float64 of shape (n, 2), with `prior` and in the order
-    of ``classes_``, and ``label`` by `threshold`. The network computes in float32, all
-    else in float64; labels are those of `predict` except where the last digits of a
-    float32 logit decide.
+    The outputs are ``probabilities``, float64 of shape (n, 2), which refer to `prior`
+    and are in the order of ``classes_``, and ``label``, decided by `threshold`. The
+    network computes in float32, everything else in float64. Labels equal those of
+    `predict`, except where the last digits of a float32 logit decide.
 
-    The metadata hold JSON: ``classes``, the labels in the order of the columns;
+    The metadata hold, as JSON: ``classes``, the labels in the order of the columns;
     ``positive_class``, one of them; ``threshold``; ``feature_names``; ``columns``, the
-    kinds of the inputs; ``takes_missing``; and ``skbin_format``. `load_onnx` makes a
-    classifier of it.
+    kinds of the inputs; ``takes_missing``; and ``skbin_format``. `load_onnx` reads the
+    file as a classifier.
 
     Parameters
     ----------
     estimator : BinaryNetClassifier, CrossFitClassifier, Pipeline or search
-        Fitted, with ``predict_nonlinearity="auto"``. The steps before the net of a
-        Pipeline, such as a ``StandardScaler`` or a ``ColumnTransformer``, are
-        translated by skl2onnx, except for samplers, which play no part in prediction.
-        Of a search it is the best estimator, and of a cross-fit of nets the whole.
+        A fitted estimator with ``predict_nonlinearity="auto"``. In a Pipeline, the
+        steps before the net, such as a ``StandardScaler`` or a ``ColumnTransformer``,
+        are translated by skl2onnx, except for samplers, which prediction does not use.
+        Of a search, the best estimator is written; of a cross-fit of nets, all members.
     path : str or path-like
-        The file. It is replaced as a whole, or not at all.
+        The file. An existing file is replaced only after everything has succeeded.
 
     Raises
     ------
     TypeError
-        If it is none of these.
+        If `estimator` is none of these.
     ValueError
-        If a step, the network or its `predict_nonlinearity` cannot be translated.
+        If a step, the network or `predict_nonlinearity` cannot be translated.
     ImportError
         If the extra ``onnx`` is not installed.
     OSError
-        As ``open`` raises it, such as for a folder that does not exist.
+        As raised by ``open``, for example if the folder does not exist.
 
     References
     ----------
@@ -94,7 +94,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> net = BinaryNetClassifier(max_epochs=2, random_state=0).fit(X, y)
     >>> export_onnx(net, "net.onnx")  # doctest: +SKIP
     """
-    # From what is known at once to what takes seconds.
+    # Quick checks come before those that take seconds.
     nets = _nets_in(estimator)
     check_is_fitted(estimator)
     for net in nets:
@@ -164,8 +164,9 @@ def _net_in(estimator: Any) -> BinaryNetClassifier:
         return net
     raise TypeError(
         "export_onnx takes a BinaryNetClassifier, a Pipeline that ends in one, or a "
-        f"search over them, got {type(estimator).__name__}. Of a "
-        "TunedThresholdClassifierCV pass estimator_, with best_threshold_ as threshold."
+        f"search over them, got {type(estimator).__name__}. For a "
+        "TunedThresholdClassifierCV, pass estimator_, with best_threshold_ as "
+        "threshold."
     )
 
 
@@ -173,13 +174,13 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
     if net.compile:
         raise ValueError(
             "export_onnx needs a net with compile=False: save it, and export what "
-            "skbin.load gives you."
+            "skbin.load returns."
         )
     if net.predict_nonlinearity != "auto":
         raise ValueError(
             "export_onnx needs predict_nonlinearity='auto', got "
-            f"{net.predict_nonlinearity!r}. Let the module compute what it does, and "
-            "return a logit, or a probability under BCELoss."
+            f"{net.predict_nonlinearity!r}. Move its computation into the module, "
+            "which must return a logit, or a probability if the loss is BCELoss."
         )
     if net._data is None or net._data.shape is None:
         raise ValueError(
@@ -231,7 +232,7 @@ class _Prediction(nn.Module):
             if self.gives_probabilities
             else _least_logit(net.threshold)
         )
-        # A number in the code would be rounded to float32.
+        # A Python number would be rounded to float32.
         offset = 0.0 if data.offset is None else data.offset
         for name, value in [
             ("least", least),
@@ -255,7 +256,7 @@ class _Prediction(nn.Module):
         return self._unless_refused(self._logit(self._output(X)) + self.shift, X)
 
     def _unless_refused(self, score: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
-        """Write NaN for rows that a step or the net would refuse: they are infinite."""
+        """Return NaN for rows that a step or the net would refuse: infinite values."""
         if X.dtype != torch.float64 or self.encoding is not None:
             return score
         is_refused = (X - self.offset).float().isinf().flatten(1).any(dim=1)
@@ -320,14 +321,14 @@ def _in_class_order(
 
 
 def _least_logit(threshold: float) -> float:
-    """Least logit from which on the probability, as `predict` rounds it, is enough.
+    """Return the least logit whose probability, as `predict` rounds it, is positive.
 
-    Comparing logits is exact, where the sigmoids of torch and of onnxruntime differ in
-    their last digits. A threshold of 1 is reached near 37.
+    Logits are compared because the sigmoids of torch and onnxruntime differ in their
+    last digits. A threshold of 1 is reached near a logit of 37.
     """
     if threshold == 0:
         return -np.inf
-    low, high = -800.0, 800.0  # the probabilities are 0 and 1
+    low, high = -800.0, 800.0  # where probabilities are 0 and 1
     while low < (middle := (low + high) / 2) < high:
         if probability_columns([middle, middle])[0, 1] >= threshold:
             high = middle
@@ -347,9 +348,9 @@ def _columns_of(
         raise untranslated(*steps[0], "the net reads strings, and steps give numbers.")
     if any(table is None for table in tables):
         raise ValueError(
-            "Some members of the cross-fit have seen numbers alone, others more than "
-            "that, and they cannot share inputs. Give the columns types that do not "
-            "depend on the rows, such as by astype(float)."
+            "Some members of the cross-fit were trained on numbers only, others also "
+            "on strings, so that they cannot share inputs. Give the columns types that "
+            "do not depend on the rows, for example by astype(float)."
         )
     return input_columns([table for table in tables if table is not None])
 
@@ -357,7 +358,7 @@ def _columns_of(
 def _example(
     net: BinaryNetClassifier, columns: Sequence[InputColumn], dtype: torch.dtype
 ) -> torch.Tensor:
-    # Two rows: torch takes sizes of 0 and 1 for fixed ones.
+    # Two rows, because torch treats sizes of 0 and 1 as fixed.
     data: Any = net._data
     shape = (sum(c.width for c in columns),) if columns else data.shape[1:]
     return torch.zeros(2, *shape, dtype=dtype)

@@ -27,7 +27,7 @@ _TRUSTED = (
     CrossFitClassifier,
     TokenEncoder,
     BalancedBatches,
-    # What estimators keep of their training.
+    # What estimators keep from their training.
     ThresholdChoice,
     BinaryLabels,
     Column,
@@ -54,8 +54,8 @@ _TRUSTED = (
     print,
 )
 
-# skops asks for a list of these names, and so does mlflow. It is no protection: skorch
-# keeps a part of a net as a pickle, into which skops does not look.
+# skops requires a list of these names, and so does mlflow. The list does not protect:
+# skorch keeps a part of a net as a pickle, which skops does not inspect.
 SKOPS_TRUSTED_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (*_TRUSTED, *(kind for kinds in KNOWN.values() for kind in kinds))

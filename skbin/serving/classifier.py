@@ -12,34 +12,34 @@ from skbin.serving.file import OnnxFile, read_onnx_file
 
 
 class OnnxClassifier(ClassifierMixin, BaseEstimator):
-    """A fitted classifier that onnxruntime computes; `load_onnx` makes it.
+    """A fitted classifier computed by onnxruntime, as `load_onnx` returns it.
 
-    It is fitted from the start and stays as it is: copies, clones and pickles are
-    fitted too, and `fit` is an error. In a meta-estimator that calls `fit`, put it into
-    ``sklearn.frozen.FrozenEstimator``. Threads may share it.
+    It is always fitted: so are copies, clones and pickles, and `fit` raises an error.
+    For a meta-estimator that calls `fit`, wrap it in
+    ``sklearn.frozen.FrozenEstimator``. Several threads may use one classifier.
 
     Parameters
     ----------
     file : OnnxFile
-        What `load_onnx` has read.
+        The file that `load_onnx` read.
     threshold : float, default=None
-        Probability of ``positive_class_`` from which on `predict` returns it; can be
-        set at any time. None takes the one in the file.
+        `predict` returns ``positive_class_`` if its probability is at least this; can
+        be changed at any time. None: the threshold in the file.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
         The labels, in the order of the columns of `predict_proba`.
     positive_class_ : label
-        The one of them that was looked for.
+        The label of the positive class.
     n_features_in_ : int
         Number of columns that the file reads, or of channels of signals.
     feature_names_in_ : ndarray of str
-        Their names. Only if the estimator was fitted on a DataFrame.
+        Names of the columns. Only if the estimator was fitted on a DataFrame.
 
     See Also
     --------
-    load_onnx : Read the file; with an example.
+    load_onnx : Read a file, with an example.
     """
 
     def __init__(self, file: OnnxFile, *, threshold: float | None = None) -> None:
@@ -48,7 +48,7 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def threshold(self) -> float:
-        """Probability from which on the label is ``positive_class_``."""
+        """Least probability at which `predict` returns ``positive_class_``."""
         return self._threshold
 
     @threshold.setter
@@ -67,7 +67,7 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def positive_class_(self) -> Any:
-        """The label that was looked for."""
+        """The label of the positive class."""
         return self.file.positive_class
 
     @property
@@ -83,7 +83,7 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         return np.array(self.file.inputs.names, dtype=object)
 
     def fit(self, X: Any, y: Any = None) -> NoReturn:
-        """Refuse: what a file holds is not trained again.
+        """Raise an error: a classifier from a file cannot be trained.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array, DataFrame, dict of lists or list of dicts
-            Rows as in training. Columns with names are found by them.
+            Rows as in training. Named columns are found by their names.
 
         Returns
         -------
@@ -119,8 +119,8 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has other columns or another shape than in training, or values that the
-            file does not take.
+            If the columns or the shape of X differ from training, or X holds values
+            that the file does not take.
         """
         return self.file.probabilities(X)
 
@@ -140,11 +140,11 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As `predict_proba`.
+            In the same cases as `predict_proba`.
         """
         file = self.file
         if self._threshold == file.threshold:
-            # They were decided by logits, which have more digits.
+            # The file decides by logits, which have more digits.
             return file.labels(X).astype(file.classes.dtype, copy=False)
         positive = file.positive_index
         is_positive = file.probabilities(X)[:, positive] >= self._threshold
@@ -161,22 +161,23 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
 
 
 def load_onnx(path: str | os.PathLike[str], *, n_threads: int = 1) -> OnnxClassifier:
-    """Read a file of `export_onnx` as a fitted classifier that needs no torch.
+    """Read a file of `export_onnx` as a fitted classifier that does not need torch.
 
-    It needs onnxruntime: ``pip install "skbin[serve]"``. Threads may share it, and it
-    can be pickled, copied and cloned: it stays fitted.
+    It needs onnxruntime: ``pip install "skbin[serve]"``. Several threads may use one
+    classifier. It can be pickled, copied and cloned, and stays fitted.
 
-    Rows are given as in training: an array, or a DataFrame of pandas or polars. Where
-    columns have names, a dict of lists or a list of dicts, such as JSON gives them,
-    will do, with None for a missing value and times as ISO 8601. What `predict` of the
-    estimator would refuse, such as infinity, is a ValueError here as well.
+    Rows are given as in training: an array, or a DataFrame of pandas or polars. If
+    columns have names, rows may also be a dict of lists or a list of dicts, as decoded
+    from JSON, with None for a missing value and times in ISO 8601. Values that
+    `predict` of the estimator refuses, such as infinity, raise a ValueError here as
+    well.
 
     Parameters
     ----------
     path : str or path-like
-        The file. It is read once.
+        The file. It is read only once.
     n_threads : int, default=1
-        Threads for one call. Requests side by side use the cores already.
+        Number of threads for one call. Concurrent requests already use several cores.
 
     Returns
     -------
@@ -188,10 +189,10 @@ def load_onnx(path: str | os.PathLike[str], *, n_threads: int = 1) -> OnnxClassi
     Raises
     ------
     ValueError
-        If it is not a file of `export_onnx`, of this version or an older one, or is cut
-        short.
+        If the file was not written by `export_onnx` of this version or an older one, or
+        is truncated.
     OSError
-        As ``open`` raises it, such as for a file that does not exist.
+        As raised by ``open``, for example if the file does not exist.
     ImportError
         If onnxruntime is not installed.
 

@@ -13,16 +13,16 @@ _REDUCTIONS = ("mean", "sum", "none")
 
 
 class FocalLoss(nn.Module):
-    r"""Cross-entropy that weighs down the rows that are already classified well.
+    r"""Cross-entropy that down-weights rows that are already classified well.
 
-    A row whose true class has the probability :math:`p` under the network contributes
+    If the network gives the true class of a row the probability :math:`p`, the row adds
     :math:`-(1 - p)^\gamma \log p` [1]_, computed from the logit without overflow.
 
     Parameters
     ----------
     gamma : float, default=2.0
-        How strongly well classified rows are weighed down, 0 or more. With 0 it is
-        :class:`torch.nn.BCEWithLogitsLoss`.
+        How strongly rows that are classified well are down-weighted, 0 or more. With 0
+        the loss is :class:`torch.nn.BCEWithLogitsLoss`.
     pos_weight : float or tensor of one value, default=None
         Weight of the positive rows. None: 1. `BinaryNetClassifier` sets it from its own
         parameter `pos_weight`.
@@ -34,11 +34,11 @@ class FocalLoss(nn.Module):
     TypeError
         If `gamma` or `pos_weight` is not a number.
     ValueError
-        If a parameter is a number or a string that is not allowed.
+        If a parameter has a value that is not allowed.
 
     See Also
     --------
-    BinaryNetClassifier : Undoes the effect of `gamma` on probabilities.
+    BinaryNetClassifier : Corrects probabilities for `gamma`.
 
     Notes
     -----
@@ -63,7 +63,7 @@ class FocalLoss(nn.Module):
     >>> net = BinaryNetClassifier(criterion=FocalLoss, criterion__gamma=1.5)
     """
 
-    weighs_positives = True  # not the estimator
+    weighs_positives = True  # the estimator must not
     pos_weight: torch.Tensor | None
 
     def __init__(
