@@ -106,7 +106,7 @@ def test_pos_weight_is_given_once(rare):
 
 
 def test_pos_label_is_one_of_the_classes(rare):
-    message = "pos_label='fraud' is none of the classes [0, 1]."
+    message = "pos_label='fraud' is not one of the classes [0, 1]."
     refuses(BinaryNetClassifier(pos_label="fraud"), *rare, message)
 
 
@@ -234,7 +234,7 @@ def test_a_dataset_without_labels_knows_no_balance_and_no_prior():
     dataset = TensorDataset(torch.randn(16, 3), torch.tensor([0.0, 1.0] * 8))
     refuses(BinaryNetClassifier(pos_weight="balanced"), dataset, None, "both classes")
     net = BinaryNetClassifier(prior=0.5, max_epochs=1).fit(dataset, None)
-    with pytest.raises(ValueError, match="beside a Dataset pass y to fit"):
+    with pytest.raises(ValueError, match="for a Dataset, pass y to fit"):
         net.predict_proba(dataset)
 
 
@@ -272,7 +272,7 @@ def test_balanced_class_weight_is_another_name_for_pos_weight():
 @pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss, nn.NLLLoss])
 def test_losses_of_two_outputs_are_refused_with_the_mend(rare, criterion):
     net = BinaryNetClassifier(criterion=criterion)
-    refuses(net, *rare, f"criterion={criterion.__name__} wants a score for each of two")
+    refuses(net, *rare, f"criterion={criterion.__name__} needs a score for each of two")
 
 
 def test_a_pair_of_weights_in_the_criterion_is_refused_with_their_ratio(rare):
@@ -297,7 +297,9 @@ def test_a_threshold_in_logits_is_told_its_probability(rare, logit, probability)
 def test_a_weight_that_makes_the_rare_class_rarer_is_warned_of(rare, flip, pos_weight):
     X, y = rare
     net = BinaryNetClassifier(max_epochs=1, pos_weight=pos_weight)
-    with pytest.warns(UserWarning, match="makes the rare class rarer") as record:
+    with pytest.warns(
+        UserWarning, match="makes the rare class count even less"
+    ) as record:
         net.fit(X, 1 - y if flip else y)
     assert record[0].filename == __file__
 

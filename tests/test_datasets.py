@@ -268,7 +268,9 @@ def test_a_sampler_is_refused_where_rows_have_other_numbers(rare, split):
         iterator_train__sampler=SubsetRandomSampler(range(20)),
         train_split=ValidSplit(3, stratified=True) if split else None,
     )
-    with pytest.raises(ValueError, match="iterator_train__sampler names rows of X"):
+    with pytest.raises(
+        ValueError, match="iterator_train__sampler returns row numbers of X"
+    ):
         net.fit(X, y, sample_weight=weight)
 
 
@@ -286,7 +288,7 @@ def test_a_sampler_is_refused_where_rows_have_other_numbers(rare, split):
 def test_weighing_what_a_sampler_balances_is_warned_of(rare, draws):
     X, y = rare
     sampler = WeightedRandomSampler(np.where(y == 1, 5.0, 1.0), 300)
-    with pytest.warns(UserWarning, match="weighs them twice"):
+    with pytest.warns(UserWarning, match="weights them twice"):
         net = quick(pos_weight="balanced", **draws(sampler)).fit(X, y)
     assert net.batch_prior_ > 2 * net.train_prior_
 
@@ -339,7 +341,7 @@ def test_a_prior_after_balanced_batches_and_rows_without_labels_is_refused(rare)
         ({"iterator_train__sampler": RandomOverSampler()}, "iterator_train=BalancedBa"),
         (
             {"iterator_train": BalancedBatches, "iterator_train__shuffle": False},
-            "takes batch_size and sampler alone, got shuffle",
+            "takes only batch_size and sampler, got shuffle",
         ),
     ],
 )
@@ -453,7 +455,7 @@ def test_prior_knows_what_a_weighted_sampler_draws(rare):
 
 @pytest.mark.parametrize("name", ["shuffle", "drop_last"])
 def test_predictions_in_another_order_are_refused(rare, name):
-    with pytest.raises(ValueError, match=f"iterator_valid__{name} would give"):
+    with pytest.raises(ValueError, match=f"iterator_valid__{name} would return"):
         quick(**{f"iterator_valid__{name}": True}).fit(*rare).predict(rare[0])
 
 
@@ -474,13 +476,13 @@ def test_balanced_batches_are_refused_for_validation(rare):
 )
 def test_a_training_without_a_step_is_refused(rare, parameters):
     net = quick(**parameters)
-    with pytest.raises(ValueError, match="gave no batch, so that nothing was learned"):
+    with pytest.raises(ValueError, match="yielded no batch, so that nothing was learned"):
         net.fit(*rare)
     assert not net.initialized_
 
 
 def test_an_empty_stream_is_refused():
-    with pytest.raises(ValueError, match="gave no batch"):
+    with pytest.raises(ValueError, match="yielded no batch"):
         quick().fit(Stream([], []))
 
 
@@ -698,7 +700,7 @@ def test_numbers_far_from_zero_are_read_alike_from_a_dataset(rare, kind):
 @pytest.mark.parametrize("change", [lambda y: 1 - y, lambda y: y[:-1]])
 def test_labels_that_contradict_a_stream_are_refused(rare, change):
     X, y = rare
-    with pytest.raises(ValueError, match=r"the same|goes on"):
+    with pytest.raises(ValueError, match=r"the same|yields more"):
         quick().fit(Stream(X.astype(np.float32), y), change(y))
 
 
@@ -710,7 +712,7 @@ def test_a_sampler_of_one_class_is_refused(rare):
 
 
 def test_a_loader_that_shuffles_predictions_is_refused(rare):
-    with pytest.raises(ValueError, match="another order than X has"):
+    with pytest.raises(ValueError, match="another order than the rows of X"):
         quick(iterator_valid=partial(DataLoader, shuffle=True)).fit(*rare).predict(
             rare[0]
         )

@@ -14,7 +14,7 @@ from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
 # the frequent one sorts last. What is said about it is tested elsewhere.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The positive class is:UserWarning"),
-    pytest.mark.filterwarnings("ignore:pos_weight=.* makes the rare class rarer"),
+    pytest.mark.filterwarnings("ignore:pos_weight=.* makes the rare class count"),
     pytest.mark.filterwarnings("ignore:The least populated class:UserWarning"),
     pytest.mark.filterwarnings("ignore:Class . has one distinct row:UserWarning"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),

@@ -142,7 +142,7 @@ def test_the_probabilities_of_the_focal_loss_are_led_back(rare):
 
 
 def test_a_loss_without_a_link_is_refused_before_training(rare):
-    with pytest.raises(ValueError, match="criterion=MSELoss is a loss neither of"):
+    with pytest.raises(ValueError, match="criterion=MSELoss takes neither a logit nor"):
         quick(criterion=nn.MSELoss).fit(*rare)
 
 
@@ -647,8 +647,8 @@ def test_a_pos_weight_that_is_set_between_two_partial_fits_applies(rare):
     ("callback", "split", "message"),
     [
         (Checkpoint(), None, "watches 'valid_loss_best', but no rows are held out"),
-        (EarlyStopping("val_loss"), None, "watches 'val_loss', which nothing records"),
-        (EarlyStopping("val_loss"), 3, "watches 'val_loss', which nothing records"),
+        (EarlyStopping("val_loss"), None, "watches 'val_loss', which is not recorded"),
+        (EarlyStopping("val_loss"), 3, "watches 'val_loss', which is not recorded"),
         (
             LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
             None,

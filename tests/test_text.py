@@ -347,10 +347,10 @@ def test_ids_below_zero_are_refused_in_training_and_prediction(params, dtype):
     before = net.predict_proba(X)
     below = (X - 1).astype(dtype)
     for call in (net.predict, lambda X: net.partial_fit(X, y)):
-        with pytest.raises(ValueError, match="integers of 0 and more, but X holds -1"):
+        with pytest.raises(ValueError, match="integers from 0 up, but X holds -1"):
             call(below)
     assert_array_equal(net.predict_proba(X), before)
-    with pytest.raises(ValueError, match="integers of 0 and more, but X holds"):
+    with pytest.raises(ValueError, match="integers from 0 up, but X holds"):
         net.fit(below, y)
 
 

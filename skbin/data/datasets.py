@@ -57,7 +57,7 @@ class _Wrapper:
 class EncodedDataset(_Wrapper, Dataset):
     """A Dataset whose targets are encoded by the labels, and compared with `y`.
 
-    Without labels, for predictions, its targets play no part.
+    Without labels, for predictions, its targets are not used.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class EncodedStream(_Wrapper, IterableDataset):
         self._keep(source, labels, y, offset)
 
     def __iter__(self) -> Iterator[tuple[Any, torch.Tensor]]:
-        # A worker knows its part of the stream alone, not where that begins.
+        # A worker sees only its part of the stream, not where that part begins.
         given = None if get_worker_info() is not None else self._y
         for i, sample in enumerate(self._source):
             X, y = unpack_sample(sample)
@@ -134,8 +134,8 @@ def _require_same_in_stream(
 ) -> None:
     if i >= len(y):
         raise ValueError(
-            f"y has {len(y)} labels, but the stream goes on. Pass one label for each "
-            "sample, or leave y out."
+            f"y has {len(y)} labels, but the stream yields more samples. Pass one "
+            "label for each sample, or leave y out."
         )
     if float(labels.encode(y[i : i + 1])[0]) != target:
         raise ValueError(differing_targets(y, i, found))
@@ -191,13 +191,13 @@ def _code_of(value: Any, labels: BinaryLabels) -> float:
         return 1.0
     if value == labels.negative:
         return 0.0
-    # Targets may be codes already, where no label can be mistaken for one.
+    # Targets may already be codes if no label can be mistaken for one.
     if value in (0, 1) and not {0, 1}.intersection(labels.classes.tolist()):
         return float(value)
     if labels is CODES or labels.classes.tolist() == [0, 1]:
         raise ValueError(
-            f"Targets from a Dataset must be 0 and 1, got {value!r}. Other labels need "
-            "y as well: fit(dataset, y)."
+            f"Targets from a Dataset must be 0 and 1, got {value!r}. For other labels, "
+            "pass y as well: fit(dataset, y)."
         )
     raise ValueError(
         f"A target from a Dataset is {value!r}, but the classes are "
@@ -206,7 +206,7 @@ def _code_of(value: Any, labels: BinaryLabels) -> float:
 
 
 def require_same_targets(y: ArrayLike, of_dataset: Any) -> None:
-    """Raise unless `y` says what the targets of a Dataset in memory say."""
+    """Raise unless `y` equals the targets of a Dataset in memory."""
     given, found = np.asarray(y).ravel(), np.asarray(of_dataset).ravel()
     require_same_length(given, len(found))
     differ = given != found
@@ -225,7 +225,7 @@ def require_same_length(y: ArrayLike, n_samples: int) -> None:
 
 
 def differing_targets(y: Any, i: int, found: Any) -> str:
-    """Say where `y` and the targets of a Dataset differ."""
+    """Return an error that says where `y` and the targets of a Dataset differ."""
     return (
         f"y[{i}] is {_plain(np.asarray(y).ravel()[i])!r}, but the target of "
         f"dataset[{i}] is {_plain(found)!r}: they must be the same, in the same order. "

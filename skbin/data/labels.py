@@ -39,7 +39,7 @@ class BinaryLabels(NamedTuple):
             return
         raise ValueError(
             f"classes={classes!r} are not those of the first call, "
-            f"{self.classes.tolist()}. Call fit to begin anew."
+            f"{self.classes.tolist()}. Call fit to start again."
         )
 
     def encode(self, y: ArrayLike) -> NDArray[np.float32]:
@@ -85,9 +85,9 @@ def find_labels(y: NDArray[Any], pos_label: Any = None) -> BinaryLabels:
         if both[0] in (0, 1):
             both = [0, 1]
         raise ValueError(
-            f"Samples of two classes are needed, but y has {found}: "
-            f"{classes.tolist()} (rows of weight zero do not count). A training that "
-            f"begins with one class names both: partial_fit(X, y, classes={both})."
+            f"Samples of two classes are needed, but y has {found}: {classes.tolist()} "
+            "(rows of weight zero do not count). To begin training with one class, "
+            f"name both: partial_fit(X, y, classes={both})."
         )
     return BinaryLabels(classes, _positive_index(classes, pos_label))
 
@@ -105,7 +105,7 @@ def _refuse_objects(y: NDArray[Any]) -> None:
     if kinds != ["str"]:
         raise ValueError(
             f"Unknown label type: y has dtype object and holds {', '.join(kinds)}. "
-            "Give it a type of its own: y.astype(int) for 0 and 1, or y.astype(str)."
+            "Convert it: y.astype(int) for 0 and 1, or y.astype(str)."
         )
 
 
@@ -115,13 +115,13 @@ def _positive_index(classes: NDArray[Any], pos_label: Any) -> int:
     (found,) = np.nonzero(classes == pos_label)
     if found.size:
         return int(found[0])
-    message = f"pos_label={pos_label!r} is none of the classes {classes.tolist()}."
+    message = f"pos_label={pos_label!r} is not one of the classes {classes.tolist()}."
     if classes.tolist() == [0, 1]:
         message += (
             " Some meta-estimators (cross_val_predict of probabilities, stacking, "
-            "voting, bagging, calibration) number sorted labels 0 and 1 before they "
-            f"fit. Do it yourself, y = (y == {pos_label!r}).astype(int), and leave out "
-            "pos_label: then 1 is positive everywhere."
+            "voting, bagging, calibration) encode the sorted labels as 0 and 1 before "
+            f"they fit. Encode them yourself, y = (y == {pos_label!r}).astype(int), "
+            "and leave out pos_label: then 1 is positive everywhere."
         )
     raise ValueError(message)
 
@@ -133,7 +133,7 @@ def warn_if_positive_is_frequent(
     *,
     stacklevel: int = 2,
 ) -> None:
-    """Warn where alphabetical order has made the frequent class the positive one."""
+    """Warn if alphabetical order makes the more frequent class the positive one."""
     if labels.classes.dtype.kind not in "OUST" or positive_weight <= negative_weight:
         return
     warnings.warn(

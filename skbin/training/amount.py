@@ -1,4 +1,4 @@
-"""How fast and how long to train, where the user leaves it to the network."""
+"""Learning rate and number of epochs, if the user leaves them to the network."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _RATE, _EPOCHS = 0.001, 50
 
 
 def given_epochs(net: Any, fit_params: dict[str, Any]) -> int | None:
-    """Take the number of epochs that the user wants, None if it is left open."""
+    """Return the number of epochs that the user sets, None for "auto"."""
     epochs = fit_params.pop("epochs", None)
     if epochs is None:
         return None if isinstance(net.max_epochs, str) else net.max_epochs
@@ -21,12 +21,12 @@ def given_epochs(net: Any, fit_params: dict[str, Any]) -> int | None:
 
 
 def suited_epochs(module: Any, shape: tuple[int, ...] | None) -> int:
-    """Give the number of epochs that suits a network, or its class, and the data."""
+    """Return the number of epochs that suits a network, or its class, and the data."""
     return _suited(module, shape)[1]
 
 
 def suited_rate(module: Any, shape: tuple[int, ...] | None) -> float:
-    """Give the learning rate that suits a network and the data."""
+    """Return the learning rate that suits a network and the data."""
     return _suited(module, shape)[0]
 
 

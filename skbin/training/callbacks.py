@@ -1,4 +1,4 @@
-"""What happens at a time in training: schedule, scores, bar, scikit-learn's tasks."""
+"""Callbacks: learning rate, scores, progress bar, scikit-learn's tasks."""
 
 import copy
 import inspect
@@ -46,7 +46,7 @@ class CosineDecay(Callback):
         return []
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Find out whether another schedule is there."""
+        """Check whether there is another schedule."""
         others = (callback for _, callback in net.callbacks_)
         self._is_replaced = any(isinstance(other, LRScheduler) for other in others)
         self._first_epoch = len(net.history)
@@ -55,7 +55,7 @@ class CosineDecay(Callback):
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Set the learning rate of this epoch."""
         if net.optimizer_ is not self._optimizer:
-            # Here and not before: callbacks may have set it as the training began.
+            # Read here, because callbacks may set it when training begins.
             self._optimizer = net.optimizer_
             self._rates: list[float | None] = []
             self._set: list[float] = []
@@ -67,16 +67,16 @@ class CosineDecay(Callback):
         self._scale(net, (1 + math.cos(math.pi * min(done, 1.0))) / 2)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Put the learning rate back."""
+        """Restore the learning rate."""
         self._scale(net, 1.0)
-        self._optimizer = None  # files and pickles of the net need not hold it twice
+        self._optimizer = None  # or files of the net would hold it twice
 
     def _scale(self, net: Any, factor: float) -> None:
         if self._is_replaced or net.optimizer_ is not self._optimizer:
             return
         for place, group in enumerate(net.optimizer_.param_groups[: len(self._rates)]):
             if group["lr"] != self._set[place]:
-                self._rates[place] = None  # it is somebody else's now
+                self._rates[place] = None  # something else has set it
             rate = self._rates[place]
             if rate is not None:
                 group["lr"] = self._set[place] = factor * rate
@@ -126,20 +126,21 @@ class WeightedScoring(EpochScoring):
 
 
 def _takes_weights(scorer: Any) -> bool:
-    """Whether a scorer, or the metric in it, knows weights; a user's may not."""
+    """Whether a scorer, or its metric, takes weights; a user's may not."""
     metric = getattr(scorer, "_score_func", scorer)
     parameters = inspect.signature(metric).parameters.values()
     return any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 def refuse_unknown_callbacks(params: Iterable[str], callbacks: Iterable[Any]) -> None:
-    """Refuse parameters of callbacks that are not there."""
+    """Refuse parameters of callbacks that do not exist."""
     given = {name.partition("__")[0] for name in params}
     known = {name for name, _ in callbacks}
     if given - known:
         raise ValueError(
-            f"There are no callbacks named {sorted(given - known)}, but "
-            f"{sorted(known)}. Name one of them: callbacks__print_log__floatfmt."
+            f"There are no callbacks named {sorted(given - known)}; there are "
+            f"{sorted(known)}. Use one of these names, as in "
+            "callbacks__print_log__floatfmt."
         )
 
 
@@ -175,7 +176,7 @@ class EpochProgress(Callback):
             self._bar = tqdm(total=_epochs_of(net), unit="epoch", file=sys.stderr)
 
     def go_on_with(self, other: "EpochProgress", n_epochs: int) -> None:
-        """Take the open bar of another one, for a training that was killed."""
+        """Take over the open bar of another callback when a training resumes."""
         self._bar = other._bar
         if self._bar is not None:
             self._bar.update(n_epochs)
@@ -271,11 +272,11 @@ class FitTask:
         return epoch
 
     def end_epoch(self, epoch: CallbackContext) -> bool:
-        """Tell the callbacks that an epoch ends; True if one wants no more of them."""
+        """Tell the callbacks that an epoch ends; True if one of them stops training."""
         net = self.arguments["estimator"]
         return epoch.call_on_fit_task_end(
             **self.arguments,
-            # The network goes on being trained, so a callback gets one of its own.
+            # Training continues to change the network, so a callback gets a copy.
             reconstruction_attributes=lambda: {
                 "module_": copy.deepcopy(net.module_),
                 "_run": None,

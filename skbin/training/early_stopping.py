@@ -1,4 +1,4 @@
-"""When to stop: by the loss of rows held out, with the best weights back."""
+"""When to stop: by the loss of held-out rows, restoring the best weights."""
 
 import copy
 from numbers import Integral
@@ -20,7 +20,7 @@ _FEWEST_OF_A_CLASS = 20
 
 
 def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
-    """Give the split by which `fit` is stopped, None if there is none."""
+    """Return the split whose held-out rows stop `fit`, None if there is none."""
     if not net.early_stopping or method != "fit":
         return None
     if not any(isinstance(callback, BestWeights) for _, callback in net.callbacks_):
@@ -34,12 +34,12 @@ def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
     if samples.is_dataset and samples.target is None:
         raise ValueError(
             "early_stopping=True holds out rows of both classes, but the labels of a "
-            "Dataset are not known. Pass y beside it, fit(dataset, y), or a "
-            "train_split with a callback EarlyStopping."
+            "Dataset are not known. Pass y as well, fit(dataset, y), or a train_split "
+            "with a callback EarlyStopping."
         )
     target = samples.target
     if isinstance(dataset, TensorRows):
-        # Copies of a row stay on one side.
+        # Copies of a row stay on one side of the split.
         places = np.unique(dataset.row_keys(), return_index=True)[1]
         weight = samples.weight
         counted = places if weight is None else places[weight[places] > 0]
@@ -50,14 +50,14 @@ def split_to_stop(net: Any, samples: Any, dataset: Any, method: str) -> Any:
     rarer = (samples.labels.negative, samples.labels.positive)[counts.argmin()]
     raise ValueError(
         f"early_stopping=True holds out {SHARE_HELD_OUT:.0%} of the rows. The class "
-        f"{rarer!r} has {counts.min()} different rows, which leaves too few to judge by"
-        f": it takes {_FEWEST_OF_A_CLASS}. Pass early_stopping=False, or use "
-        "CrossFitClassifier, which judges by all rows."
+        f"{rarer!r} has {counts.min()} different rows, too few for a reliable loss: at "
+        f"least {_FEWEST_OF_A_CLASS} are needed. Pass early_stopping=False, or use "
+        "CrossFitClassifier, which uses all rows for this."
     )
 
 
 class BestWeights(EarlyStopping):
-    """Keeps the weights that do best on rows held out, and stops when none do better.
+    """Keeps the best weights on held-out rows, and stops when they no longer improve.
 
     Weights are means over epochs, each counting half as much as the next: those of one
     epoch are noisy while the learning rate is high. Works while the net stops early.
@@ -98,7 +98,7 @@ class BestWeights(EarlyStopping):
     def on_epoch_end(
         self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **_: Any
     ) -> None:
-        """Average the weights, and look how they do."""
+        """Average the weights, and compare their loss with the best so far."""
         if net._run is None or not net._run.stops_early:
             return
         modules = [getattr(net, f"{name}_") for name in net._modules]
@@ -119,10 +119,10 @@ class BestWeights(EarlyStopping):
             raise KeyboardInterrupt  # as skorch's EarlyStopping does
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Put the best weights back."""
+        """Restore the best weights."""
         if self._best:
             _load([getattr(net, f"{name}_") for name in net._modules], self._best)
-        self.initialize()  # files and pickles of the net need not hold them twice
+        self.initialize()  # so that files and pickles of the net do not hold them twice
 
 
 def _mean(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

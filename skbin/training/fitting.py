@@ -1,4 +1,4 @@
-"""One training of a net: its parts, its rows, what is counted in them."""
+"""One training of a net: its parts, its rows, and their counts."""
 
 import difflib
 import inspect
@@ -50,7 +50,7 @@ def run_training(
     fit_params: dict[str, Any],
     method: str,
 ) -> None:
-    """Train a net on its admitted samples; `fitted` is what it knew before."""
+    """Train a net on its admitted samples; `fitted` is from earlier calls."""
     with seeded(run.seed, net._compute_device()), inside_training(net):
         net._run = run
         run.X = samples.X
@@ -82,7 +82,7 @@ def run_training(
             conclude(net)
             del net._run
     net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] != CHECKPOINTING]
-    # Layers are switched one by one: threads that predict must find it done.
+    # Layers are switched one by one, which must be done before threads predict.
     net._set_training(False)
 
 
@@ -142,8 +142,8 @@ def _split(
         train, valid = (encoded_part(part, dataset) for part in parts)
     if valid is not None and not isinstance(valid, IterableDataset) and not len(valid):
         raise ValueError(
-            "train_split holds out no row of positive weight. Leave rows of weight "
-            "zero out before the split: X[weight > 0]."
+            "train_split holds out no row of positive weight. Leave out rows of weight "
+            "zero before fit: X[weight > 0]."
         )
     for part in (train, valid):
         _refuse_hidden_rows(part, dataset, is_trained_on=part is train)
@@ -171,8 +171,8 @@ def _refuse_unknown_fit_params(net: Any, fit_params: dict[str, Any]) -> None:
         module = type(net._bare_module()).__name__
         raise TypeError(
             f"fit got an unexpected argument {name!r}.{hint} It takes sample_weight, "
-            f"epochs, and what {module}.forward takes beside X. Rows to stop by are "
-            "held out with early_stopping=True or train_split."
+            f"epochs, and the arguments of {module}.forward other than X. To hold out "
+            "rows for early stopping, use early_stopping=True or train_split."
         )
 
 
@@ -183,13 +183,13 @@ def _refuse_hidden_rows(part: Any, dataset: Any, is_trained_on: bool) -> None:
     holds = _holds(part, dataset)
     if is_trained_on and not holds:
         raise ValueError(
-            f"train_split returns a {type(part).__name__} to train on. Let it return "
-            "torch.utils.data.Subset(dataset, rows)."
+            f"train_split returns a {type(part).__name__} as training set. It must "
+            "return torch.utils.data.Subset(dataset, rows)."
         )
     if holds and dataset.exact_weight is not None:
         raise ValueError(
             f"train_split puts rows into a {type(part).__name__}, which hides their "
-            "sample_weight. Let it return torch.utils.data.Subset(dataset, rows)."
+            "sample_weight. It must return torch.utils.data.Subset(dataset, rows)."
         )
 
 
@@ -202,7 +202,7 @@ def _admit_part(net: Any, part: Any, dataset: Any) -> Any:
 
 
 def _holds(outer: Any, dataset: Any, seen: tuple[Any, ...] = ()) -> bool:
-    """Whether a Dataset is this one, or made of it: then its targets are encoded."""
+    """Whether a Dataset is this one, or wraps it: then its targets are encoded."""
     if outer is dataset:
         return True
     if not isinstance(outer, Dataset) or any(outer is other for other in seen):
@@ -233,7 +233,7 @@ def describe(samples: Samples) -> FittedData:
 def settle(
     net: Any, samples: Samples, fitted: FittedData | None, method: str
 ) -> FittedData:
-    """Count the classes that are trained on; a first call settles `pos_weight`."""
+    """Count the classes in the training rows; a first call computes `pos_weight`."""
     totals = _totals(net._run.train, samples)
     is_first = fitted is None
     data: FittedData = net._data if fitted is None else fitted
@@ -245,9 +245,9 @@ def settle(
     batches = net.get_iterator(net._run.train, training=True)
     drawn = drawn_by(batches, net._run.train, totals)
     if np.isnan(drawn.share) and abs(data.batch_prior - data.train_prior) > 0:
-        # What was drawn before is in the network still.
+        # The network still reflects what was drawn before.
         drawn = Drawn(np.nan, drawn.hidden_by or "a Dataset without y")
-    # A warm start settles it anew, partial_fit in its first call.
+    # A warm start computes it again, partial_fit only in its first call.
     if is_first or method == "fit":
         pos_weight = _pos_weight(net, data, totals)
         warn_if_weighed_twice(net.pos_weight, drawn, totals)
@@ -259,7 +259,7 @@ def settle(
     if is_first and drawn.share in (0, 1) and (totals > 0).all():
         raise ValueError(
             "Samples of two classes are needed to train on, but the sampler draws rows "
-            "of one class alone."
+            "of one class only."
         )
     return replace(
         data,

@@ -1,4 +1,4 @@
-"""Which iterator over batches a net uses, and what it must not be asked for."""
+"""Which iterator over batches a net uses, and options that it refuses."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from skbin.data.rows import is_in_memory, resolve, weights_of
 from skbin.training.output import ROW_BLOCK
 from skbin.training.sampling import sampler_of
 
-# Batches of prediction that stay in the caches and still keep Python's share small.
+# Batches for prediction: small enough for the caches, large enough for Python.
 _EVALUATION_VALUES = 32_768
 _MOST_EVALUATION_ROWS = 1024
 _REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
@@ -23,7 +23,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
     """Make the iterator over batches that the parameters of a net ask for."""
     prefix = "iterator_train" if training else "iterator_valid"
     iterator, kwargs = getattr(net, prefix), net.get_params_for(prefix)
-    # None is what a DataLoader takes for "not given", but for batch_size.
+    # To a DataLoader, None means "not given", except for batch_size.
     kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "batch_size"}
     iterator, kwargs = _opened(iterator, kwargs)
     if training:
@@ -55,7 +55,8 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
         kwargs.setdefault("shuffle", True)
     uses_loader = iterator is DataLoader or len(kwargs) > 1 or not in_memory
     if uses_loader and not training:
-        # It draws a seed for its workers, and predictions draw no random numbers.
+        # A DataLoader draws a seed for its workers, but predictions must not change the
+        # global generator.
         kwargs.setdefault("generator", torch.Generator())
     make = load_batches if iterator is DataLoader else iterate_batches
     return make(dataset, **kwargs)
@@ -71,14 +72,14 @@ def _opened(iterator: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]
 def _refuse_misplaced_options(iterator: Any, kwargs: dict[str, Any]) -> None:
     if hasattr(kwargs.get("sampler"), "fit_resample") and not _is_balanced(iterator):
         raise ValueError(
-            f"iterator_train__sampler={kwargs['sampler']!r} is imbalanced-learn's. Set "
-            "iterator_train=BalancedBatches beside it."
+            f"iterator_train__sampler={kwargs['sampler']!r} is a sampler of "
+            "imbalanced-learn. Set iterator_train=BalancedBatches as well."
         )
     others = kwargs.keys() - {"batch_size", "sampler"}
     if others and _is_balanced(iterator):
         raise ValueError(
-            f"BalancedBatches draws rows in random order and takes batch_size and "
-            f"sampler alone, got {', '.join(sorted(others))}. Leave it out."
+            "BalancedBatches draws rows in random order and takes only batch_size and "
+            f"sampler, got {', '.join(sorted(others))}. Leave it out."
         )
 
 
@@ -87,8 +88,8 @@ def _refuse_other_rows(batches: Any) -> None:
         return
     if sampler_of(batches) is not None or batches.drop_last:
         raise ValueError(
-            "iterator_valid makes a DataLoader that shuffles, samples or drops rows: "
-            "predictions would come in another order than X has, or of other rows."
+            "iterator_valid makes a DataLoader that shuffles, samples or drops rows, "
+            "so that predictions would not match the rows of X. Use one that does not."
         )
 
 
@@ -112,32 +113,32 @@ def _is_balanced(iterator: Any) -> bool:
 
 
 def _refuse_row_numbers(kwargs: dict[str, Any], dataset: Any) -> None:
-    """Refuse a sampler where rows have other numbers than the user's."""
+    """Refuse a sampler if row numbers differ from those of the user's X."""
     named = [name for name in _NAMES_ROWS if kwargs.get(name) is not None]
     root, index = resolve(dataset)
     if not named or index is None:
         return
     raise ValueError(
-        f"iterator_train__{named[0]} names rows of X, but only {len(index)} of the "
-        f"{len(root)} rows are trained on, so that it would draw others: without "
-        "train_split and without rows of weight zero both have the same numbers. Hold "
-        "rows out with train_split=predefined_split(Dataset(X_valid, y_valid)); leave "
-        "out rows of weight zero before: X[weight > 0]."
+        f"iterator_train__{named[0]} returns row numbers of X, but only {len(index)} "
+        f"of the {len(root)} rows are trained on, so that it would draw other rows. "
+        "Row numbers are the same only without train_split and without rows of weight "
+        "zero. Hold rows out with train_split=predefined_split(Dataset(X_valid, "
+        "y_valid)), and leave out rows of weight zero before fit: X[weight > 0]."
     )
 
 
 def refuse_other_order(iterator: Any, kwargs: dict[str, Any]) -> None:
-    """Refuse what would give predictions for other rows than were asked for."""
+    """Refuse options that would predict other rows than those of X."""
     iterator, kwargs = _opened(iterator, kwargs)
     if _is_balanced(iterator):
         raise ValueError(
-            "iterator_valid=BalancedBatches would predict and validate rows that a "
-            "sampler draws. Use iterator_train=BalancedBatches, and leave "
+            "iterator_valid=BalancedBatches would predict and validate on rows drawn "
+            "by a sampler. Use iterator_train=BalancedBatches, and leave "
             "iterator_valid at 'auto'."
         )
     wrong = [name for name in _REORDERS if kwargs.get(name)]
     if wrong:
         raise ValueError(
-            f"iterator_valid__{wrong[0]} would give predictions in another order than "
-            "X has, or of other rows. Leave it out."
+            f"iterator_valid__{wrong[0]} would return predictions in another order "
+            "than the rows of X, or for other rows. Leave it out."
         )

@@ -104,9 +104,9 @@ class LogitNet(ParameterNet):
     # ---- the parts
 
     def initialize_callbacks(self):
-        """Make the callbacks; with `memory` a last one leaves checkpoints."""
+        """Make the callbacks; with `memory` the last one writes checkpoints."""
         if self._run is not None and self._run.train is not None:
-            return self  # new ones would not know of the training that goes on
+            return self  # new ones would lack the state of the current training
         super().initialize_callbacks()
         refuse_unknown_callbacks(
             self.get_params_for("callbacks"), self._uniquely_named_callbacks()
@@ -138,7 +138,7 @@ class LogitNet(ParameterNet):
         self.criterion_ = self.initialized_instance(criterion, kwargs)
         refuse_unusable_criterion(self.criterion_, {}, self.predict_nonlinearity)
         self._pos_weight_in_criterion = pos_weight_in(self.criterion_)
-        if self._run is None or self._run.train is not None:  # else not settled yet
+        if self._run is None or self._run.train is not None:  # else not yet computed
             self._hand_pos_weight_over()
         return self
 
@@ -159,7 +159,7 @@ class LogitNet(ParameterNet):
         return not isinstance(self._bare_criterion(), nn.BCELoss)
 
     def _hand_pos_weight_over(self) -> None:
-        """Let a loss that knows `pos_weight` apply it; others get weights of rows."""
+        """Let a loss that has `pos_weight` apply it; for others, weight the rows."""
         criterion = self._bare_criterion()
         if self._data is None or not applies_pos_weight(criterion):
             return
@@ -186,7 +186,7 @@ class LogitNet(ParameterNet):
     # ---- the loop
 
     def notify(self, method_name, **cb_kwargs):
-        """Tell the callbacks what happens; see skorch.
+        """Notify the callbacks; see skorch.
 
         Only those that override the method are called: empty calls take their time.
         """
@@ -212,14 +212,14 @@ class LogitNet(ParameterNet):
                 raise
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Draw the random numbers that a killed training would have drawn next."""
+        """Continue the random numbers of a training that was killed."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         if self._run is not None and self._run.random_state_between is not None:
             self._run.random_state_between.restore()
             self._run.random_state_between = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train; go on after the last epoch that a killed training has left."""
+        """Train; resume after the last saved epoch of a training that was killed."""
         run = self._run
         if run is None:
             return super().fit_loop(X, y, epochs, **fit_params)
@@ -233,7 +233,7 @@ class LogitNet(ParameterNet):
         return self
 
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Give the rows to train on and those held out; see skorch."""
+        """Return the training rows and the held-out rows; see skorch."""
         run = self._run
         if run is not None and run.train is not None and X is run.X:
             return run.train, run.valid
@@ -250,9 +250,9 @@ class LogitNet(ParameterNet):
         losses = [batch[name] for batch in batches if name in batch]
         if training and len(losses) == n_before:
             raise ValueError(
-                "The training data gave no batch, so that nothing was learned. Pass "
-                "samples, and with iterator_train__drop_last=True more of them than "
-                f"batch_size={self.batch_size}; a sampler must draw some."
+                "The training data yielded no batch, so that nothing was learned. Pass "
+                "samples, with iterator_train__drop_last=True at least "
+                f"batch_size={self.batch_size} of them; a sampler must draw some."
             )
         if np.isfinite(losses).all():
             return
@@ -263,9 +263,9 @@ class LogitNet(ParameterNet):
         )
 
     def _run_batches(self, iterator, training, prefix, step_fn, **fit_params):
-        # As in skorch, but the history is looked up once and not four times a batch. On
-        # a GPU it holds losses as they lie there until the epoch ends: reading one
-        # would make Python wait for the GPU at each batch.
+        # As in skorch, but the history is looked up once and not four times per batch.
+        # On a GPU, losses stay on the device until the epoch ends: reading one would
+        # make Python wait for the GPU at each batch.
         if type(self.history) is not History:
             step = functools.partial(self._weighted_step, step_fn, prefix)
             NeuralNet.run_single_epoch(
@@ -311,14 +311,14 @@ class LogitNet(ParameterNet):
         return weight
 
     def _says_whole(self, batch: Any) -> dict[str, bool]:
-        """Spare a network the look for missing values that it has been told of."""
+        """Tell a network that no value is missing, so that it need not check."""
         module_type: Any = type(self._bare_module())
         takes_it = takes_is_whole(module_type)
         is_whole = takes_it and getattr(batch, "is_whole", False)
         return {"is_whole": True} if is_whole else {}
 
     def _abandon_training(self) -> None:
-        """Let go of what a training that fails has taken from elsewhere."""
+        """Release what a failed training holds of other objects."""
         for _, callback in vars(self).get("callbacks_", []):
             if isinstance(callback, EpochProgress):
                 callback.close()
@@ -339,7 +339,7 @@ class LogitNet(ParameterNet):
         return step
 
     def _set_training(self, training=True):
-        # Walking through all layers at each step costs more than some of the layers.
+        # Visiting all layers at each step costs more than some of the layers.
         if self.module_.training != training:
             super()._set_training(training)
 
@@ -370,7 +370,7 @@ class LogitNet(ParameterNet):
         return positive_logit(output)
 
     def _is_first_batch(self) -> bool:
-        # What a module ends in does not change from batch to batch.
+        # The end of a module does not change from batch to batch.
         return len(self.history) == 1 and len(self.history[0]["batches"]) == 1
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
@@ -390,13 +390,13 @@ class LogitNet(ParameterNet):
         if loss.dim():
             raise ValueError(
                 f"The loss has shape {tuple(loss.shape)}, but training needs one "
-                f"number: let {type(self._bare_criterion()).__name__} return a mean or "
-                "a sum."
+                f"number: make {type(self._bare_criterion()).__name__} return a mean "
+                "or a sum."
             )
         return loss
 
     def _pos_weight_of_rows(self) -> float:
-        """Give the weight of positives where the loss itself does not know it."""
+        """Return the weight of positives if the loss itself does not apply it."""
         if self._data is None or self._data.pos_weight == 1:
             return 1.0
         known = applies_pos_weight(self._bare_criterion())

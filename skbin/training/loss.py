@@ -23,26 +23,25 @@ def refuse_unusable_criterion(
     kind = criterion if isinstance(criterion, type) else type(criterion)
     if issubclass(kind, _OF_TWO_OUTPUTS):
         raise ValueError(
-            f"criterion={kind.__name__} wants a score for each of two classes, but "
-            "networks are trained by one logit here. Leave the criterion at "
-            "BCEWithLogitsLoss, which is the same loss: of two outputs, logits or "
-            "log-softmax, it takes the difference. fold_softmax_head makes one output "
-            "of two; class weights [w0, w1] are pos_weight=w1 / w0."
+            f"criterion={kind.__name__} needs a score for each of two classes, but "
+            "networks are trained on one logit here. Leave the criterion at "
+            "BCEWithLogitsLoss, which is the same loss: if a network has two outputs, "
+            "logits or log-softmax, their difference is the logit. fold_softmax_head "
+            "turns two outputs into one; class weights [w0, w1] are pos_weight=w1 / w0."
         )
     weight = params.get("weight", getattr(criterion, "weight", None))
-    # Somebody's own loss may call anything its weight.
+    # In a loss of the user's own, `weight` may mean anything.
     if isinstance(weight, _ARRAYS) and torch.as_tensor(weight).numel() == 2:
         negative, positive = torch.as_tensor(weight).flatten().tolist()
         raise ValueError(
             f"criterion__weight={weight!r} looks like two class weights, but a loss of "
-            "one output takes it for weights of rows. Use "
+            "one output uses it as weights of rows. Use "
             f"pos_weight={positive / negative:g}."
         )
     if params.get("reduction", getattr(criterion, "reduction", None)) == "none":
         raise ValueError(
             "criterion__reduction='none' gives a loss for each row, but training needs "
-            "one number. Leave it at 'mean'; for weights of rows pass sample_weight to "
-            "fit."
+            "one number. Leave it at 'mean'; to weight rows, pass sample_weight to fit."
         )
     is_of_torch = kind.__module__.startswith("torch.nn")
     if is_of_torch and issubclass(kind, nn.Module) and predict_nonlinearity == "auto":
@@ -53,17 +52,18 @@ def _refuse_unknown_link(kind: type) -> None:
     if issubclass(kind, _OF_ONE_OUTPUT):
         return
     raise ValueError(
-        f"criterion={kind.__name__} is a loss neither of a logit nor of a probability, "
-        "so that predict_nonlinearity='auto' cannot tell the probabilities. Use "
+        f"criterion={kind.__name__} takes neither a logit nor a probability, so that "
+        "predict_nonlinearity='auto' cannot compute probabilities. Use "
         "BCEWithLogitsLoss (the default), BCELoss or a loss of your own on logits; or "
-        "pass a predict_nonlinearity from outputs to two columns of probabilities."
+        "pass a predict_nonlinearity that turns outputs into two columns of "
+        "probabilities."
     )
 
 
 def applies_pos_weight(criterion: nn.Module) -> bool:
     """Whether a loss has `pos_weight` and computes with it.
 
-    One with a forward of its own is tried; if it ignores it, rows are weighed instead.
+    A loss with its own forward is tried; if it ignores `pos_weight`, rows are weighted.
     """
     if getattr(criterion, "weighs_positives", False):
         return True
@@ -81,7 +81,7 @@ def _loss_changes_with_pos_weight(criterion: nn.Module) -> bool:
             criterion.pos_weight = torch.tensor(pos_weight)
             losses.append(criterion(output, target).sum().item())
     except (AttributeError, RuntimeError, TypeError, ValueError):
-        return before is not None  # it cannot be tried: whoever set it relies on it
+        return before is not None  # it cannot be tried: trust the user who set it
     finally:
         criterion.pos_weight = before
     return losses[0] != losses[1]
@@ -97,7 +97,7 @@ def pos_weight_in(criterion: nn.Module) -> Any:
 
 
 def refuse_logits_under_bce(output: torch.Tensor, criterion: nn.Module) -> None:
-    """Refuse an output that is no probability under ``BCELoss``."""
+    """Refuse an output that is not a probability under ``BCELoss``."""
     if not isinstance(criterion, nn.BCELoss):
         return
     least, largest = output.detach().aminmax()
@@ -158,8 +158,8 @@ def _is_positive_number(value: Any) -> bool:
 
 def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
     explanation = (
-        " One logit takes one weight, the ratio of the positive class's weight to"
-        " the negative's"
+        " One logit takes one weight, the ratio of the positive class's weight to the "
+        "negative's"
     )
     if isinstance(weights, Mapping):
         pair = [
@@ -169,7 +169,7 @@ def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
     elif isinstance(weights, (list, tuple, np.ndarray, torch.Tensor)):
         pair = np.asarray(weights).ravel().tolist()
     else:
-        return " To count positives and negatives alike, leave it at None."
+        return " To give every row the same weight, leave it at None."
     if len(pair) == 2 and all(_is_positive_number(weight) for weight in pair):
         return f"{explanation}: use pos_weight={pair[1] / pair[0]:g}."
     return f"{explanation}: pass that number."
@@ -178,7 +178,7 @@ def _ratio_hint(weights: Any, negative_label: Any, positive_label: Any) -> str:
 def pos_weight_of_class_weight(
     class_weight: Any, pos_weight: Any = None, pos_label: Any = None
 ) -> Any:
-    """Read scikit-learn's `class_weight` as a wish for `pos_weight`.
+    """Turn scikit-learn's `class_weight` into `pos_weight`.
 
     Examples
     --------
@@ -204,7 +204,7 @@ pos_weight=9.
         labels = sorted(class_weight, key=lambda one: (one == pos_label, str(one)))
         fix = _ratio_hint(class_weight, *labels)
     elif isinstance(class_weight, Mapping) and [*class_weight] == [pos_label]:
-        # A class that is not named has the weight 1.
+        # A class that is not named has weight 1.
         fix = _ratio_hint([1, class_weight[pos_label]], 0, 1)
     elif isinstance(class_weight, str):
         fix = " Use pos_weight='balanced'."
@@ -218,18 +218,18 @@ pos_weight=9.
 def warn_if_pos_weight_inverted(
     pos_weight: float, negative: float, positive: float, *, stacklevel: int
 ) -> None:
-    """Warn where the weight makes the rare class rarer still."""
-    # A class is called rare from one in three down: about half nothing is upside down.
+    """Warn if the weight makes the rare class count even less."""
+    # A class is rare up to one row in three; near one half, no weight is inverted.
     is_upside_down = (2 * positive <= negative and pos_weight < 1) or (
         2 * negative <= positive and pos_weight > 1
     )
     if not is_upside_down:
         return
     warnings.warn(
-        f"pos_weight={pos_weight:g} makes the rare class rarer: the positive class has "
-        f"{positive:g} of {negative + positive:g} rows. It is n_negative / n_positive "
-        f"that makes both count alike, {negative / positive:.3g} here; "
-        "pos_weight='balanced' is that.",
+        f"pos_weight={pos_weight:g} makes the rare class count even less: the positive "
+        f"class has {positive:g} of {negative + positive:g} rows. To weight both "
+        f"classes equally, use n_negative / n_positive, {negative / positive:.3g} "
+        "here, or pos_weight='balanced'.",
         UserWarning,
         stacklevel=stacklevel,
     )
@@ -285,7 +285,7 @@ def _losses_of_rows(
         return losses, reduction
     raise ValueError(
         "sample_weight and pos_weight need a loss for each row, which "
-        f"{type(bare).__name__} does not give. Let it read self.reduction in forward "
-        "('mean', 'sum', or 'none' for one value a row), as torch's losses do; or "
+        f"{type(bare).__name__} does not give. Make its forward obey self.reduction "
+        "('mean', 'sum', or 'none' for one value per row), as torch's losses do; or "
         "leave the weights out."
     )

@@ -1,4 +1,4 @@
-"""A module made for the data: its input sizes, and what it says that it takes."""
+"""A module made for the data: its input sizes, and the inputs that it takes."""
 
 import copy
 import functools
@@ -12,7 +12,7 @@ _SIZES = ("n_features", "n_channels", "length", "vocab_size")
 
 
 def uncompiled(module: Any) -> Any:
-    """Give the module that ``torch.compile`` has wrapped; any other one as it is."""
+    """Return the module inside a wrapper of ``torch.compile``, or the module itself."""
     if not isinstance(module, nn.Module):
         return module
     # getattr would raise and catch an error here, for each batch several times.
@@ -46,12 +46,12 @@ def input_sizes(
     given: dict[str, Any],
     largest_id: int | None = None,
 ) -> dict[str, Any]:
-    """Values for the size parameters that a module requires.
+    """Return values for the size parameters that a module requires.
 
-    A module says that it wants its sizes from the data by a parameter without a
-    default of one of these names: ``n_features`` (values in a sample),
-    ``n_channels`` and ``length`` (of ``(n, length)`` or ``(n, n_channels, length)``),
-    and ``vocab_size`` (one more than the largest token id).
+    A module takes its sizes from the data if it has parameters without a default of
+    these names: ``n_features`` (values in a sample), ``n_channels`` and ``length`` (of
+    ``(n, length)`` or ``(n, n_channels, length)``), and ``vocab_size`` (one more than
+    the largest token id).
 
     Examples
     --------
@@ -65,8 +65,8 @@ def input_sizes(
     name = name_of(module)
     if shape is None or len(shape) < 2:
         raise ValueError(
-            f"{name} takes {', '.join(wanted)} from the data, but there are "
-            "none yet. Call fit or partial_fit; or, to load trained weights, set "
+            f"{name} takes {', '.join(wanted)} from the data, but there are none yet. "
+            "Call fit or partial_fit; or, to load trained weights, set "
             f"{', '.join(f'module__{name}' for name in wanted)}."
         )
     if len(shape) > 3 and "length" in wanted:
@@ -80,15 +80,15 @@ def input_sizes(
         known["vocab_size"] = max(largest_id, 1) + 1
     if "vocab_size" in wanted and largest_id is None:
         raise ValueError(
-            f"{name} takes token ids, integers of 0 and more, but X holds "
-            "other numbers. Put a TokenEncoder before the net."
+            f"{name} takes token ids, integers from 0 up, but X holds other numbers. "
+            "Put a TokenEncoder before the net."
         )
     return {name: known[name] for name in wanted}
 
 
 @functools.cache
 def takes_is_whole(module_type: Any) -> bool:
-    """Whether a module wants to be told that no value is missing."""
+    """Whether the forward of a module takes `is_whole`, that no value is missing."""
     return "is_whole" in inspect.signature(module_type.forward).parameters
 
 
@@ -165,7 +165,7 @@ def _require_takes_texts(module: nn.Module, table: Any) -> None:
 
 
 def _require_same_categories(module: nn.Module, table: Any) -> None:
-    """Refuse a network that was made for other columns: codes would be numbers."""
+    """Refuse a network made for other columns, which would read codes as numbers."""
     made_for = getattr(module, "n_categories", table.n_categories)
     made_for = (0,) * len(table.n_categories) if made_for is None else tuple(made_for)
     if made_for == table.n_categories:
@@ -198,14 +198,13 @@ def _require_token_ids(module: nn.Module, X: Any) -> None:
     if X.min() >= 0:
         return
     raise ValueError(
-        f"{name} takes token ids, integers of 0 and more, but X holds {X.min()}. "
-        "Put a TokenEncoder before the net, or write 0 for padding and 1 for tokens "
-        "that are not known."
+        f"{name} takes token ids, integers from 0 up, but X holds {X.min()}. Put a "
+        "TokenEncoder before the net, or write 0 for padding and 1 for unknown tokens."
     )
 
 
 def name_of(module: Any) -> str:
-    """Name of a class, of what a partial function calls, or of an instance's class."""
+    """Return the name of a class, a partial's function, or an instance's class."""
     module = getattr(module, "func", module)
     return getattr(module, "__name__", type(module).__name__)
 
@@ -228,12 +227,12 @@ def _required(module: Any) -> list[str]:
 
 
 def tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
-    """Add to an error of a module what it was given, and what may help."""
+    """Add to an error of a module what it was given, and a possible fix."""
     unknown = sorted(fit_params.keys() - {"is_whole"})
     if unknown:
         error.add_note(
-            f"What fit does not know is passed to the module: {unknown}. "
-            "Weights of rows are called sample_weight."
+            f"Arguments that fit does not take are passed to the module: {unknown}. "
+            "The argument for weights of rows is sample_weight."
         )
     for name, part in x.items() if isinstance(x, dict) else [("a batch", x)]:
         if isinstance(part, torch.Tensor):
@@ -250,12 +249,12 @@ def tell_what_was_given(error: Exception, x: Any, fit_params: dict) -> None:
 
 
 def refuse_mixed_scales(module: nn.Module, criterion: Any) -> None:
-    """Refuse to average logits of a linear model with outputs that are none."""
+    """Refuse to average logits of a linear model with outputs on another scale."""
     averages = getattr(module, "linear_share", 0) != 0
     if averages and hasattr(criterion, "inverse_link"):
         raise ValueError(
             f"{name_of(module)} averages its logits with those of a linear model, but "
-            f"with {name_of(criterion)} outputs are on a scale of their own. Pass "
-            "module__linear_share=0 for the convolutions alone, or leave out the "
+            f"with {name_of(criterion)} its outputs are on another scale. Pass "
+            "module__linear_share=0 to use only the convolutions, or leave out the "
             "criterion."
         )

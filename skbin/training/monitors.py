@@ -1,4 +1,4 @@
-"""The scores that callbacks watch: whether they are there, and what they depend on."""
+"""The scores that callbacks watch: whether they exist, and what they depend on."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def decisions_steer_training(net: Any) -> bool:
 
 def _looks_at_decisions(callback: Any) -> bool:
     if isinstance(callback, (EpochLoss, WeightedScoring)):
-        return False  # what stops by one of these has it as its monitor
+        return False  # a callback that stops by one of these has it as its monitor
     if isinstance(callback, (EpochScoring, BatchScoring)):
         return callback.scoring not in _BY_RANK
     return _is_of_decisions(getattr(callback, "monitor", None))
@@ -38,7 +38,7 @@ def _is_of_decisions(monitor: Any) -> bool:
 def refuse_absent_monitors(
     callbacks: list[tuple[str, Any]], *, has_valid: bool
 ) -> None:
-    """Refuse to watch a score that no callback records, or of rows never held out."""
+    """Refuse to watch a score that no callback records, or that needs held-out rows."""
     recorded = {"epoch", "dur", "train_loss", "train_batch_count"}
     recorded |= {"valid_batch_count"} if has_valid else set()
     for name, callback in callbacks:
@@ -57,11 +57,11 @@ def refuse_absent_monitors(
             )
         if all(_is_of_a_library(callback) for _, callback in callbacks):
             raise ValueError(
-                f"The callback {name} watches {monitor!r}, which nothing records. "
+                f"The callback {name} watches {monitor!r}, which is not recorded. "
                 f"Recorded are {', '.join(sorted(recorded))}."
             )
 
 
 def _is_of_a_library(callback: Any) -> bool:
-    """Whether we know what a callback records; one of the user's may record any."""
+    """Whether it is known what a callback records; a user's may record anything."""
     return type(callback).__module__.partition(".")[0] in ("skorch", "skbin")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 from torch import nn
 
-# Autograd nodes behind which a probability is one still: shapes, types, limits, 1 - p.
+# Autograd nodes that keep a probability a probability: shapes, types, limits, 1 - p.
 _PASS_ON = (
     "AliasBackward",
     "AmaxBackward",
@@ -39,8 +39,8 @@ _PASS_ON = (
     "ViewBackward",
     "WhereBackward",
 )
-# Kernels of linear algebra depend on the number of rows. In blocks of 16 each row is
-# computed alike, so its probability does not depend on which rows come with it.
+# Kernels of linear algebra depend on the number of rows. In blocks of 16, each row is
+# computed in the same way, so its probability does not depend on the other rows.
 ROW_BLOCK = 16
 _LIMITS = {
     "HardtanhBackward": "Hardtanh",
@@ -63,7 +63,7 @@ def first_output(output: Any) -> torch.Tensor:
         return output
     raise ValueError(
         "A module must return a tensor with one logit for each sample, or a tuple that "
-        f"begins with it, got {type(output).__name__}. Return the logits alone."
+        f"begins with it, got {type(output).__name__}. Return only the logits."
     )
 
 
@@ -121,8 +121,8 @@ def refuse_squashed(output: torch.Tensor) -> None:
         return
     if squashing in _LIMITS.values():
         raise ValueError(
-            f"The module ends in {squashing}, but a logit may be any number: with "
-            "limited ones some probabilities can never be given. Remove the "
+            f"The module ends in {squashing}, but a logit may be any number: if its "
+            "range is limited, some probabilities are never reached. Remove the "
             f"{squashing} and return the output of the last Linear layer."
         )
     keep = ""
@@ -178,8 +178,8 @@ def _name_of(node: Any) -> str:
 def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
     """Probabilities of the negative and the positive class.
 
-    Each column is computed from the logit by itself: ``1 - p`` would round the
-    probability of the negative class to 0 long before it is.
+    Each column is computed from the logit separately: ``1 - p`` would round a small
+    probability of the negative class to 0.
 
     Examples
     --------
@@ -189,8 +189,8 @@ def probability_columns(positive_logit: ArrayLike) -> NDArray[np.float64]:
     """
     z = np.asarray(positive_logit, dtype=np.float64)
     columns = np.empty((len(z), 2))
-    # torch rounds the last few values otherwise than the rest, and a row's probability
-    # would depend on the rows beside it.
+    # Not with torch, which rounds the last few values differently, so that a row's
+    # probability would depend on the other rows.
     expit(-z, out=columns[:, 0])
     expit(z, out=columns[:, 1])
     return columns
@@ -244,26 +244,26 @@ def prior_shift(
     drawn = train_prior if batch_prior is None else batch_prior
     if prior == "train":
         prior = train_prior
-    # Not by subtraction: the share may be 0 so far, or unknown of a Dataset.
+    # Not by subtraction: the share may still be 0, or unknown for a Dataset.
     if prior == drawn or np.isnan(drawn):
         return undo_weight
     return float(logit(prior) - logit(drawn)) + undo_weight
 
 
 def require_no_nan(logit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Refuse outputs that are NaN: no class and no cutoff follows from them."""
+    """Refuse outputs that are NaN."""
     is_nan = np.isnan(logit)
     if not is_nan.any():
         return logit
     raise ValueError(
         f"The output is NaN for {is_nan.sum()} of {len(logit)} samples, first "
-        f"for X[{is_nan.argmax()}]. Values that are too large for float32 arithmetic "
-        "do that: scale the inputs (StandardScaler in a Pipeline) or clip them."
+        f"for X[{is_nan.argmax()}]. The usual cause is values too large for float32 "
+        "arithmetic: scale the inputs (StandardScaler in a Pipeline) or clip them."
     )
 
 
 def require_probabilities(columns: NDArray[Any]) -> NDArray[Any]:
-    """Refuse what is no column of probabilities for each class."""
+    """Refuse anything but a column of probabilities for each class."""
     if columns.ndim != 2 or columns.shape[1] != 2:
         found = f"an output of shape {columns.shape}"
     elif not ((columns >= 0) & (columns <= 1)).all():

@@ -1,4 +1,4 @@
-"""skorch's parameters, kept the way scikit-learn asks for."""
+"""skorch's parameters, stored as scikit-learn requires."""
 
 import difflib
 import functools
@@ -29,7 +29,7 @@ _PREFIXES = (
 
 
 def _private(name: str) -> property:
-    """Keep an attribute of skorch's out of sight: estimators set none in __init__."""
+    """Hide an attribute of skorch: scikit-learn's estimators set none in __init__."""
 
     def get(self: Any) -> Any:
         return getattr(self, name)
@@ -48,8 +48,8 @@ def is_of_a_part(name: str) -> bool:
 class ParameterNet(NeuralNetBinaryClassifier):
     """A skorch net whose public attributes are its parameters, and nothing else.
 
-    Those of its parts (``module__dropout``) live together under one private name:
-    they are no parameters of ``__init__``, so scikit-learn allows no attribute.
+    Those of its parts (``module__dropout``) are stored under one private name: they are
+    not parameters of ``__init__``, so scikit-learn forbids attributes for them.
     """
 
     _part_params: dict[str, Any]
@@ -72,7 +72,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
             StrOptions({"auto"}),
         ],
         "batch_size": [
-            None,  # of a Dataset whose samples are batches
+            None,  # for a Dataset whose samples are batches
             Interval(Integral, 1, None, closed="left"),
             Options(Integral, {-1}),
         ],
@@ -103,13 +103,13 @@ class ParameterNet(NeuralNetBinaryClassifier):
         if is_of_a_part(name):
             self.__dict__.setdefault("_part_params", {})[name] = value
         elif name in self.__dict__ and not name.endswith("_"):
-            # skorch takes a network for one of its parts, and refuses it out of fit.
+            # skorch would register a network as a part, which it refuses outside fit.
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 
     def __getattr__(self, name):
-        # Called for names that are found nowhere else.
+        # Called only for names that are not found otherwise.
         try:
             return self.__dict__["_part_params"][name]
         except KeyError:
@@ -136,7 +136,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         BaseEstimator._validate_params(self)
 
     def _gather_params_of_parts(self) -> None:
-        """Put those together that skorch has written among the other attributes."""
+        """Collect the parameters of parts that skorch set as attributes."""
         for name in [name for name in self.__dict__ if is_of_a_part(name)]:
             setattr(self, name, self.__dict__.pop(name))
 
@@ -152,7 +152,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         }
 
     def _params_of_made_parts(self) -> dict[str, Any]:
-        """Collect what the networks and losses are made from, to be told of changes."""
+        """Collect the parameters of networks and losses, to notice later changes."""
         made = {*self._modules, *self._criteria} or {"module", "criterion"}
         params = self.get_params(deep=False)
         return {k: v for k, v in params.items() if k.partition("__")[0] in made}
@@ -177,22 +177,22 @@ class ParameterNet(NeuralNetBinaryClassifier):
         """
         params = super().get_params(deep=deep, **kwargs)
         params["device"] = self.__dict__["device"]
-        # skorch gives the defaults of its callbacks where others were set.
+        # skorch returns the defaults of its callbacks even if others were set.
         return params | self._params_of_parts()
 
     def set_params(self, **params):
         """Set parameters; nothing is trained again.
 
-        Those of the optimizer act at once, so that `partial_fit` goes on with them.
-        All others that training depends on act from the next `fit` on. As in skorch
-        they act at once from a callback, and on a net that was only initialized: parts
-        are made anew, a module with new weights. (A plain skorch net does that to a
-        trained one, too.)
+        Parameters of the optimizer take effect immediately, so that `partial_fit`
+        continues with them. All others that training depends on take effect at the next
+        `fit`. As in skorch, they take effect immediately if a callback sets them, and
+        if the net is only initialized: the parts are created again, a module with new
+        weights. (A plain skorch net does so even after training.)
 
         Parameters
         ----------
         **params : dict
-            Parameters of the estimator, or of its parts with two underscores.
+            Parameters of the estimator, or with two underscores of its parts.
 
         Returns
         -------
@@ -202,7 +202,8 @@ class ParameterNet(NeuralNetBinaryClassifier):
             _refuse_another_optimizer(params)
             super().set_params(**params)
             self._gather_params_of_parts()
-            # It does not keep those of the optimizer for the next fit: that is below.
+            # skorch does not keep those of the optimizer for the next fit; the code
+            # below does.
         groups = set()
         if self.initialized_:
             virtual = {k: v for k, v in params.items() if self._is_virtual_param(k)}
@@ -212,7 +213,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         BaseEstimator.set_params(self, **params)
         self._params_to_validate |= of_parts.keys()
         for name, value in of_parts.items():
-            # Groups are there once the optimizer is, and gone with it.
+            # Parameter groups exist only as long as the optimizer.
             if name not in groups:
                 setattr(self, name, value)
         return self
@@ -232,7 +233,7 @@ class ParameterNet(NeuralNetBinaryClassifier):
         return state
 
     def __setstate__(self, state):
-        # skorch looks for the device by its name, which "auto" is none of.
+        # skorch needs the name of a device, which "auto" is not.
         device = state["device"]
         super().__setstate__({**state, "device": resolve_device(device)})
         if isinstance(device, str) and device == "auto":
@@ -240,12 +241,12 @@ class ParameterNet(NeuralNetBinaryClassifier):
 
 
 def _refuse_another_optimizer(params: dict[str, Any]) -> None:
-    # skorch asks to have an issue opened.
+    # skorch would ask the user to open an issue.
     if "optimizer" in params:
         raise ValueError(
-            "The optimizer cannot be replaced while a net trains, or after initialize "
-            f"and before fit, got {params['optimizer']!r}. Set it before, or change "
-            "what it does: set_params(lr=..., optimizer__weight_decay=...)."
+            "The optimizer cannot be replaced while a net trains, or between "
+            f"initialize and fit, got {params['optimizer']!r}. Set it before, or "
+            "change its parameters: set_params(lr=..., optimizer__weight_decay=...)."
         )
 
 
@@ -257,15 +258,15 @@ def refuse_unknown_names(
     owner: str,
     knows_all_parts: bool,
 ) -> None:
-    """Refuse parameters that nobody takes, and name those that are near.
+    """Refuse unknown parameters, and suggest similar names.
 
-    `parts` holds what makes each part: a parameter must be one of some of them. An
-    estimator of a derived class may have parts that are not known yet.
+    `parts` holds the classes or functions that make each part: one of them must take
+    the parameter. A subclass may have parts that are not known yet.
     """
     known = [*known]
     for name in names:
         prefix, _, rest = name.partition("__")
-        if name == "kwargs":  # a check of scikit-learn's takes it for a parameter
+        if name == "kwargs":  # a check of scikit-learn treats it as a parameter
             continue
         if not rest:
             raise TypeError(_unexpected(owner, name, [*known, *_PREFIXES]))
@@ -306,7 +307,7 @@ def _names_taken_by(maker: Any) -> tuple[str, ...] | None:
     return tuple(p.name for p in parameters if p.kind != p.VAR_POSITIONAL)
 
 
-# What a parameter is called in scikit-learn's networks and in other libraries.
+# Names that scikit-learn's networks and other libraries use for a parameter.
 _SYNONYMS = {
     "learning_rate": "lr",
     "learning_rate_init": "lr",

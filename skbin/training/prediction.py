@@ -36,13 +36,13 @@ from skbin.training.run import is_inside_training
 
 
 class PredictingNet(LogitNet):
-    """A net that answers in the labels of the user, by `threshold` and `prior`."""
+    """A net that predicts the user's labels, by `threshold` and `prior`."""
 
     prior: Any = None
 
     @property
     def classes_(self):
-        """The labels, sorted; 0 and 1 while a callback looks from inside training."""
+        """The labels, sorted; 0 and 1 for callbacks during training."""
         if self._data is None and not self.initialized_:
             raise AttributeError("There are no classes_ before fit.")
         return self._seen_labels().classes
@@ -53,7 +53,7 @@ class PredictingNet(LogitNet):
         return self._data.labels
 
     def _remember_made_parts(self) -> None:
-        """Keep what parts were made from, so that `save` sees what was set later."""
+        """Keep the parameters of the parts, so that `save` notices later changes."""
         self._data = replace(
             self._fitted_data("made_from"), made_from=self._params_of_made_parts()
         )
@@ -65,17 +65,17 @@ class PredictingNet(LogitNet):
 
     @property
     def pos_weight_(self):
-        """Weight of the positive class that the loss was given."""
+        """Weight of the positive class in the loss."""
         return self._fitted_data("pos_weight_").pos_weight
 
     @property
     def train_prior_(self):
-        """Share of positives among the rows that were trained on, by weight."""
+        """Share of positives among the training rows, by weight."""
         return self._fitted_data("train_prior_").train_prior
 
     @property
     def batch_prior_(self):
-        """Share of positives in the batches that were trained on."""
+        """Share of positives in the training batches."""
         return self._fitted_data("batch_prior_").batch_prior
 
     @property
@@ -92,7 +92,7 @@ class PredictingNet(LogitNet):
 
     @property
     def best_loss_(self):
-        """Lowest loss of an epoch: of rows held out, if there are any."""
+        """Lowest loss of an epoch: of held-out rows if there are any."""
         self._fitted_data("best_loss_")
         key = (
             "valid_loss" if self.history and "valid_loss" in self.history[-1] else None
@@ -164,7 +164,7 @@ class PredictingNet(LogitNet):
             return X
         fitted = self._data
         if fitted is not None and _are_rows(X) and is_inside_training(self):
-            # Scores without caching read rows back that were admitted before.
+            # Scores without caching read back rows that were admitted before.
             if fitted.table is not None:
                 return self._dataset_of(Samples(to_numpy(X), shape=tuple(X.shape)), y)
             fitted = replace(fitted, offset=None)
@@ -176,14 +176,14 @@ class PredictingNet(LogitNet):
     # ---- weights alone
 
     def save_params(self, *args, **kwargs):
-        """Save weights; see skorch. What `fit` subtracts from columns is not saved."""
+        """Save weights; see skorch. Constants subtracted from columns are not saved."""
         super().save_params(*args, **kwargs)
         if self._run is None and self._data is not None:
             warn_of_offset(self._data.offset, "saved")
 
     def load_params(self, *args, **kwargs):
         """Load weights; see skorch."""
-        # Later in a training they are its own, as the best of a Checkpoint are.
+        # During training, a callback such as Checkpoint loads the net's own weights.
         is_before_training = self._run is not None and not self.history
         super().load_params(*args, **kwargs)
         if is_before_training and self._data is not None:
@@ -209,9 +209,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or values that cannot
-            be read,
-            or if `threshold` is not in [0, 1].
+            If the columns or the shape of X differ from `fit`, values cannot be read,
+            or `threshold` is not in [0, 1].
         """
         self._check_threshold()
         probability = self.predict_proba(X)
@@ -236,8 +235,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or values that cannot
-            be read.
+            If the columns or the shape of X differ from `fit`, or values cannot be
+            read.
         """
         self.check_is_fitted()
         if self.prior is None and not self._outputs_are_logits():
@@ -264,8 +263,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or values that cannot
-            be read.
+            If the columns or the shape of X differ from `fit`, or values cannot be
+            read.
         """
         self.check_is_fitted()
         return self._in_class_order(log_probability_columns(self._positive_logit(X)))
@@ -288,8 +287,8 @@ class PredictingNet(LogitNet):
         NotFittedError
             Before `fit`.
         ValueError
-            If X has other columns or another shape than in `fit`, or values that cannot
-            be read.
+            If the columns or the shape of X differ from `fit`, or values cannot be
+            read.
         """
         self.check_is_fitted()
         z = self._positive_logit(X)
@@ -323,10 +322,10 @@ class PredictingNet(LogitNet):
         return z + self._prior_shift()
 
     def _outputs(self, X) -> NDArray[np.float64]:
-        # Not a list of tensors: small ones between large temporary ones leave holes in
-        # memory.
+        # Not a list of tensors, because small tensors between large temporary ones
+        # fragment the memory.
         if any(layer.training for layer in self.module_.modules()):
-            NeuralNet._set_training(self, False)  # somebody has switched one of them
+            NeuralNet._set_training(self, False)  # the user has switched one of them
         outputs = array("d")
         try:
             for output in self.forward_iter(X):
@@ -343,21 +342,22 @@ class PredictingNet(LogitNet):
         if self._data is None:
             raise NotFittedError(
                 f"prior={self.prior!r} needs the share of positives in training, which "
-                "weights alone do not tell. Call fit or partial_fit; or leave prior at "
-                "None."
+                "is not known after only loading weights. Call fit or partial_fit; or "
+                "leave prior at None."
             )
         if self._data.prior_hidden_by is not None:
             raise ValueError(
                 f"prior={self.prior!r} needs the share of positives that "
                 f"{self._data.prior_hidden_by} draws, which is not known. Use "
-                "BalancedBatches or a WeightedRandomSampler with replacement; beside a "
-                "Dataset pass y; or give your iterator an attribute positive_share."
+                "BalancedBatches or a WeightedRandomSampler with replacement; pass y "
+                "along with a Dataset; or give your iterator an attribute "
+                "positive_share."
             )
         if isinstance(self.prior, Real) and not 0 < self.train_prior_ < 1:
             raise ValueError(
-                "A numeric prior needs the share of positives in training, and both "
-                f"classes there, got train_prior_={self.train_prior_}. Go on training "
-                "until both have been seen; beside a Dataset pass y to fit."
+                "A numeric prior needs both classes in training, and their shares, got "
+                f"train_prior_={self.train_prior_}. Continue training until both "
+                "classes have occurred; for a Dataset, pass y to fit as well."
             )
         return prior_shift(
             self.prior,

@@ -1,4 +1,4 @@
-"""What a network is told before the first step: scales, and the base rate."""
+"""What a network gets before the first step: scales and the base rate."""
 
 import inspect
 from typing import Any
@@ -16,7 +16,7 @@ _MOST_OF_A_CLASS = 1_000
 
 
 def prepare_module(net: Any) -> None:
-    """Let a network that has a method ``prepare`` begin where the data are."""
+    """Call the method ``prepare`` of a network, if it has one."""
     module = net._bare_module()
     refuse_mixed_scales(module, net._bare_criterion())
     if not hasattr(module, "prepare"):
@@ -32,9 +32,9 @@ def prepare_module(net: Any) -> None:
 
 
 def tell_shift(net: Any) -> None:
-    """Tell a network with a part that knows nothing of weights what they add to logits.
+    """Tell a network with a part fitted without weights what they add to logits.
 
-    Anew in each training, because `pos_weight` may have changed.
+    In each training, because `pos_weight` may have changed.
     """
     module, data = net._bare_module(), net._data
     if not hasattr(module, "take_shift"):
@@ -46,14 +46,14 @@ def tell_shift(net: Any) -> None:
 
 
 def conclude(net: Any) -> None:
-    """Let a network that has a method ``conclude`` forget what only training needed."""
+    """Call the method ``conclude`` of a network, if it has one."""
     module = uncompiled(vars(net).get("module_"))
     if hasattr(module, "conclude"):
         module.conclude()
 
 
 def _labelled(net: Any, base_logit: float | None) -> tuple[Any, ...]:
-    """Give rows of both classes, with targets and weights, where they can be read."""
+    """Return rows of both classes, with targets and weights, if they can be read."""
     train: Any = getattr(net._run, "train", None)
     target = targets_of(train)
     if isinstance(train, IterableDataset):
@@ -87,7 +87,7 @@ def _read(net: Any, rows: Any, base_logit: float | None) -> tuple[Any, ...]:
 def _rows_to_show(net: Any) -> torch.Tensor | None:
     train: Any = getattr(net._run, "train", None)
     if isinstance(train, IterableDataset):
-        return None  # what is read from a stream once may not come again
+        return None  # a stream may be readable only once
     batches = net.get_iterator(train, training=True)
     if getattr(batches, "is_merged", False):
         return batches.rows_to_show()
@@ -96,7 +96,7 @@ def _rows_to_show(net: Any) -> torch.Tensor | None:
 
 
 def _base_logit(net: Any) -> float | None:
-    """Compute the logit of the share of positives, as weighted."""
+    """Compute the logit of the weighted share of positives."""
     draws_weights = net._run.is_fresh and not isinstance(net.module, nn.Module)
     if not draws_weights or not 0 < net._data.batch_prior < 1:
         return None

@@ -7,10 +7,10 @@ from skbin.machine.callers import fitting_steps, stacklevel_of_user
 
 
 def warn_if_prior_is_resampled(net: Any, samples: Any) -> None:
-    """Warn where the share of positives in training is that of a sampler."""
+    """Warn if the share of positives in training is that of a sampler."""
     if not isinstance(net.prior, str):
         return
-    # A cross-fit calibrates what a sampler inside has shifted, and warns of others.
+    # A cross-fit corrects the shift by a sampler inside it, and warns about others.
     steps = fitting_steps(within="skbin.cross_fit")
     samplers = [type(step).__name__ for step in steps if hasattr(step, "fit_resample")]
     if not samplers:

@@ -1,4 +1,4 @@
-"""What lives only during one fit: `Run`, and who is inside of one."""
+"""The state of one fit, which exists only during it: `Run`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,18 @@ from typing import Any
 
 CHECKPOINTING = "checkpoints"  # name of the callback that leaves them
 
-# Of the thread that trains, and not of the net: other threads may predict meanwhile.
+# Kept per thread and not per net, because other threads may predict meanwhile.
 _in_training: ContextVar[tuple[Any, ...]] = ContextVar("in_training", default=())
 
 
 @dataclass
 class Run:
-    """One training: what it was asked for, its rows, and where it stands."""
+    """One training: its parameters, its rows and its progress."""
 
     seed: int | None
     n_epochs: int
     is_fresh: bool
-    split_seed: int | None = None  # the same in each call that goes on
+    split_seed: int | None = None  # the same in each call that continues training
     task: Any = None  # as scikit-learn's callbacks see it
     checkpoints: Any = None
     X: Any = None
@@ -28,7 +28,7 @@ class Run:
     batch_weight: Any = None  # of the rows in the batch of this step
     loss_was_ours: bool = False
     stops_early: bool = False
-    random_state_between: Any = None  # of a training that goes on
+    random_state_between: Any = None  # of a training that is resumed
     was_interrupted: bool = False
     listeners: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -40,15 +40,15 @@ class Run:
             ignored += ["pos_weight"] if pos_weight != 1 else []
         if ignored:
             raise ValueError(
-                f"{owner}.get_loss takes no account of {' and '.join(ignored)}. Let it "
-                "call super().get_loss(...), or leave the weights out."
+                f"{owner}.get_loss takes no account of {' and '.join(ignored)}. Make "
+                "it call super().get_loss(...), or leave the weights out."
             )
         self.batch_weight = None
 
 
 @contextmanager
 def inside_training(net: Any) -> Iterator[None]:
-    """Let callbacks and scorers of this thread see `net` with the labels 0 and 1."""
+    """Show `net` with the labels 0 and 1 to callbacks and scorers of this thread."""
     token = _in_training.set((*_in_training.get(), net))
     try:
         yield

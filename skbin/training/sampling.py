@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
 
 
 def sampler_of(batches: Any) -> Any:
-    """Find what picks the rows of batches, None where each row comes once, in order."""
+    """Return the sampler of batches, None if each row comes once, in order."""
     if isinstance(batches, TensorBatches):
         return None
     loader = getattr(batches, "loader", batches)
@@ -61,11 +61,11 @@ def drawn_by(batches: Any, train: Any, totals: NDArray[np.float64]) -> Drawn:
 
 
 def _times_drawn(sampler: Any, n_rows: int) -> NDArray[Any] | None:
-    """How often each row is drawn, up to a factor; None where that is not known."""
+    """Return how often each row is drawn, up to a factor; None if unknown."""
     if isinstance(sampler, SubsetRandomSampler):
         if len(sampler.indices) and max(sampler.indices) >= n_rows:
             raise ValueError(
-                f"The SubsetRandomSampler names row {max(sampler.indices)}, but there "
+                f"The SubsetRandomSampler draws row {max(sampler.indices)}, but there "
                 f"are {n_rows} rows to draw from, numbered from 0."
             )
         return np.bincount(sampler.indices, minlength=n_rows)
@@ -84,13 +84,13 @@ def _times_drawn(sampler: Any, n_rows: int) -> NDArray[Any] | None:
 def warn_if_weighed_twice(
     pos_weight: Any, drawn: Drawn, totals: NDArray[np.float64]
 ) -> None:
-    """Warn of "balanced" where batches hold more positives than the rows do."""
+    """Warn about "balanced" if batches hold more positives than the rows do."""
     share = totals[1] / totals.sum()
     if not isinstance(pos_weight, str) or not drawn.share > share * (1 + 1e-6):
         return
     warnings.warn(
-        "pos_weight='balanced' beside a sampler that draws positives more often "
-        "weighs them twice. Use one of the two.",
+        "pos_weight='balanced' together with a sampler that draws positives more often "
+        "weights them twice. Use one of the two.",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )

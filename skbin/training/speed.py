@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 # Others have no such kernel, or, as SGD, take sparse gradients that it cannot.
 _FUSED = (torch.optim.Adam, torch.optim.AdamW)
 _DEVICES = ("cpu", "cuda")
-# What asks for another implementation, or against this one.
+# Parameters that select another implementation, or rule this one out.
 _CHOICES = {"foreach", "fused", "differentiable", "capturable"}
 
 
@@ -44,13 +44,13 @@ def can_be_fused(
 
 def needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:
     """Whether an optimizer evaluates the loss once for each step."""
-    # Of torch's own, LBFGS alone evaluates it more often.
+    # Of torch's own optimizers, only LBFGS evaluates it more often.
     of_torch = type(optimizer).__module__.startswith("torch.optim.")
     return of_torch and not isinstance(optimizer, torch.optim.LBFGS)
 
 
 def can_be_read_at_once(loss: torch.Tensor) -> bool:
-    """Whether Python need not wait for a loss; it would for one on a GPU."""
+    """Whether a loss can be read without waiting for a GPU."""
     return loss.is_cpu
 
 
@@ -65,7 +65,7 @@ def read_losses(batches: list[dict[str, Any]], name: str) -> None:
 
 
 def listens(callback: Any, method_name: str) -> bool:
-    """Whether a callback has a method of its own, of its class or set on it."""
+    """Whether a callback overrides a method, by its class or as an attribute."""
     method = getattr(callback, method_name, None)
     inherited = getattr(Callback, method_name, None)
     return method is not None and getattr(method, "__func__", method) is not inherited

@@ -1,4 +1,4 @@
-"""What a training leaves: kept, taken over, gone on from, or put back."""
+"""The result of a training: kept, taken over, resumed from, or restored."""
 
 import copy
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from skbin.machine.randomness import RandomState
 from skbin.training.callbacks import EpochProgress
 from skbin.training.run import CHECKPOINTING, Run
 
-# What one call brings along, beside parameters: never kept as a result of training, or
-# a network that comes from memory would bring the labels and listeners of another call.
+# What belongs to one call and is not a result of training: a network from memory must
+# not bring the labels and listeners of another call.
 _OF_THE_CALL = {
     "_callback_fit_ctx",
     "_metadata_request",
@@ -49,7 +49,7 @@ def take_over(net: Any, state: dict[str, Any]) -> None:
     ]
     users = {id(callback): users for callback, users in pairs}
     for callback, of_user in pairs:
-        # Callbacks may hold each other.
+        # Callbacks may refer to each other.
         found = {k: users.get(id(v), v) for k, v in vars(callback).items()}
         of_user.__dict__.update(found)
     net.callbacks_ = [(name, users.get(id(cb), cb)) for name, cb in net.callbacks_]
@@ -75,7 +75,7 @@ class LeaveCheckpoints(Callback):
         return []
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Leave a checkpoint, if it is time to."""
+        """Write a checkpoint, if it is due."""
         self.checkpoints.offer(
             lambda: {
                 "attributes": what_training_sets(net),
@@ -86,7 +86,7 @@ class LeaveCheckpoints(Callback):
 
 
 def resume(net: Any, run: Run) -> int:
-    """Take over what a killed training has left; return its number of epochs."""
+    """Take over the state of a killed training; return its number of epochs."""
     checkpoints = run.checkpoints
     if checkpoints.left is None:
         checkpoints.random_state_before = RandomState(net._compute_device())
@@ -97,7 +97,7 @@ def resume(net: Any, run: Run) -> int:
         if isinstance(callback, EpochProgress):
             callback.go_on_with(own[name], n_epochs=len(net.history))
     net.callbacks_.append((CHECKPOINTING, LeaveCheckpoints(checkpoints)))
-    # The iterators over batches are made as they were when the training began.
+    # The iterators over batches are made as at the beginning of that training.
     checkpoints.random_state_before = checkpoints.left["random_state_before"]
     checkpoints.random_state_before.restore()
     run.random_state_between = checkpoints.left["random_state_between"]
@@ -106,7 +106,7 @@ def resume(net: Any, run: Run) -> int:
 
 @contextmanager
 def as_before_on_error(net: Any, *, continues: bool) -> Iterator[None]:
-    """Put a net's attributes back if the block raises anything at all.
+    """Restore a net's attributes if the block raises anything at all.
 
     Where training `continues`, it changes networks, optimizers and callbacks in place,
     so their states are put back, too.
@@ -166,7 +166,7 @@ def _states_of(net: Any) -> list[tuple[Any, Any]]:
 
 
 def _beside_parameters(layer: nn.Module) -> tuple[dict[str, Any], list[Any]]:
-    """Copy what a layer holds that its state_dict leaves out."""
+    """Copy the attributes of a layer that its state_dict leaves out."""
     attributes = {k: v for k, v in _attributes_of(layer).items() if k not in _OF_TORCH}
     names = layer._non_persistent_buffers_set
     buffers = [layer._buffers[name] for name in names]
@@ -174,7 +174,7 @@ def _beside_parameters(layer: nn.Module) -> tuple[dict[str, Any], list[Any]]:
 
 
 def _attributes_of(owner: Any) -> dict[str, tuple[Any, Any]]:
-    """Each attribute, and a copy of what may be written to in place."""
+    """Return each attribute, and a copy of what may change in place."""
     return {
         name: (value, copy.copy(value) if type(value) in (list, dict, set) else value)
         for name, value in vars(owner).items()
