@@ -108,7 +108,7 @@ def test_a_table_is_learnt_from_each_of_its_kinds_of_columns():
     }
     for name, column in telling.items():
         X = pd.DataFrame({"noise": rng.normal(size=n), name: column})
-        net = quick(max_epochs=200, early_stopping=False).fit(X[:400], y[:400])
+        net = quick(max_epochs=80, early_stopping=False).fit(X[:400], y[:400])
         assert net.score(X[400:], y[400:]) > 0.95, name
 
 
@@ -212,11 +212,11 @@ def test_categories_may_be_named(named):
     code = rng.integers(0, 30, 400)
     y = code % 2
     X = pd.DataFrame({"code": code, "noise": rng.normal(size=400)})
-    net = quick(categorical_features=named, max_epochs=200).fit(X, y)
+    net = quick(categorical_features=named, max_epochs=80).fit(X, y)
     assert net._data.table.n_categories == (32, 0)
     assert net.score(X, y) > 0.95
     if not isinstance(named, list) or named != ["code"]:
-        array = quick(categorical_features=named, max_epochs=200).fit(X.to_numpy(), y)
+        array = quick(categorical_features=named, max_epochs=80).fit(X.to_numpy(), y)
         assert_allclose(array.predict_proba(X.to_numpy()), net.predict_proba(X))
 
 
@@ -487,7 +487,7 @@ def test_a_column_without_a_value_in_fit_is_ignored_with_a_warning(values):
     X = pd.DataFrame({"a": np.arange(40.0), "s": list("xy") * 20, "z": np.nan})
     net = BinaryNetClassifier(max_epochs=1, random_state=0).fit(X, np.arange(40) % 2)
     expected = net.predict_proba(X)
-    with pytest.warns(UserWarning, match="'z' held no value at all in fit") as record:
+    with pytest.warns(UserWarning, match="'z' held no values in fit") as record:
         found = net.predict_proba(X.assign(z=values))
     assert [warning.filename for warning in record] == [__file__]
     np.testing.assert_array_equal(found, expected)
@@ -496,7 +496,7 @@ def test_a_column_without_a_value_in_fit_is_ignored_with_a_warning(values):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([f"id {i}" for i in range(200)], "Hardly any comes again"),
+        ([f"id {i}" for i in range(200)], "Few values occur more than once"),
         ([f"2024-01-{i % 28 + 1:02}" for i in range(200)], r"dates.*pd.to_datetime"),
         ([f"2024-01-01T{i % 24:02}:00" for i in range(200)], r"dates.*pd.to_datetime"),
         ([f"1,{i % 50 + 100}.5" for i in range(200)], r"numbers.*errors='coerce'"),
@@ -688,9 +688,9 @@ def test_arrays_of_times_are_tables():
 def test_lengths_of_time_are_no_numbers(values):
     X = pd.DataFrame({"t": pd.to_timedelta(np.arange(40.0), "h"), "s": list("xy") * 20})
     net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
-    with pytest.raises(ValueError, match="'t' held lengths of time in fit"):
+    with pytest.raises(ValueError, match="'t' held durations in fit"):
         net.predict(X.assign(t=values))
-    with pytest.raises(ValueError, match="lengths of time now"):
+    with pytest.raises(ValueError, match="durations now"):
         BinaryNetClassifier(max_epochs=1).fit(
             X.assign(t=np.arange(40.0)), np.arange(40) % 2
         ).predict(X)
