@@ -3,6 +3,7 @@
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -714,7 +715,7 @@ class Untouchable(ClassifierMixin, BaseEstimator):
         ({"n_repeats": 2, "cv": KFold(2)}, "needs cv as a number"),
         ({"n_repeats": 0}, "n_repeats"),
         ({"cv": 1}, "Got 1 instead"),
-        ({"pos_label": "fraud"}, "none of the classes"),
+        ({"pos_label": "fraud"}, "not one of the classes"),
         ({"calibrate": "platt"}, "calibrate"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "-".join(value),
@@ -810,7 +811,7 @@ def test_logits_without_a_mean_are_refused(data):
         def decision_function(self, X):
             return np.full(len(X), np.inf)
 
-    with pytest.raises(ValueError, match="gives infinite logits or NaN"):
+    with pytest.raises(ValueError, match="returns infinite logits or NaN"):
         cross_fit(Infinite()).fit(*data)
 
 
@@ -889,3 +890,18 @@ def test_intervals_of_groups_are_as_wide_as_groups_are_few():
 def test_frames_of_every_library_are_tables(library):
     frame = library.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)})
     assert default_member(frame).get_params()["max_epochs"] == 40
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_bar_counts_the_members(data, capsys, n_jobs):
+    model = cross_fit(n_jobs=n_jobs, cv=3, verbose=1).fit(*data)
+    assert "3/3" in capsys.readouterr().err
+    quiet = cross_fit(n_jobs=n_jobs, cv=3).fit(*data)
+    assert capsys.readouterr().err == ""
+    assert_array_equal(model.out_of_fold_, quiet.out_of_fold_)
+
+
+def test_a_cluster_that_gives_members_at_the_end_shows_no_bar(data, capsys):
+    with joblib.parallel_config("multiprocessing", n_jobs=2):
+        cross_fit(cv=3, verbose=1).fit(*data)
+    assert capsys.readouterr().err == ""

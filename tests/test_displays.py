@@ -286,7 +286,7 @@ def test_decisions_in_the_place_of_probabilities_are_warned_of(scores):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pos_label": "theft"}, "none of the classes"),
+        ({"pos_label": "theft"}, "not one of the classes"),
         ({"y": [0, 1]}, r"labels \[0, 1\], but the classes are"),
     ],
     ids=["pos_label", "y"],

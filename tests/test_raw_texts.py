@@ -418,7 +418,7 @@ def test_names_of_no_texts_are_refused(names, message):
     X, labels = offers(60)
     with pytest.raises(ValueError, match=message):
         a_net(text_features=names).fit(X, labels)
-    with pytest.raises(ValueError, match="holds numbers alone"):
+    with pytest.raises(ValueError, match="holds only numbers"):
         a_net(text_features=names).fit(X[["price"]], labels)
 
 
@@ -514,8 +514,8 @@ def test_a_file_that_asks_for_huge_texts_is_refused_before_memory_is_filled(tmp_
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("a prize", "X is one value, 'a prize', where a list"),
-        (b"a prize", "X is one value, b'a prize', where a list"),
+        ("a prize", "X is one value, 'a prize', but must be a list"),
+        (b"a prize", "X is one value, b'a prize', but must be a list"),
         ([b"a prize"], r"X holds bytes, the first are b'a prize'.*decode"),
         ([], r"fit saw texts, but X is \[\]"),
         ([1, 2], r"fit saw texts, but X is \[1, 2\]"),

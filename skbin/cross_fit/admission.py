@@ -1,4 +1,4 @@
-"""What `CrossFitClassifier.fit` was given, checked before training."""
+"""Checks of the arguments of `CrossFitClassifier.fit`, before training."""
 
 import warnings
 from numbers import Real
@@ -63,7 +63,7 @@ def labels_of_fit(
     inner = chosen_positive_label(estimator)
     if pos_label is not None and inner is not None and pos_label != inner:
         raise ValueError(
-            f"pos_label={pos_label!r}, but that of estimator is {inner!r}. Give it to "
+            f"pos_label={pos_label!r}, but that of estimator is {inner!r}. Set only "
             "one of them."
         )
     chosen = inner if pos_label is None else pos_label
@@ -82,7 +82,7 @@ def labels_of_fit(
 
 
 def require_probabilities(estimator: Any, calibrate: bool) -> None:
-    """Refuse what calibration would undo, and what is none without calibration."""
+    """Refuse a prior that calibration would undo, and margins without calibration."""
     prior = getattr(innermost(estimator), "prior", None)
     if calibrate and isinstance(prior, Real):
         raise ValueError(
@@ -104,21 +104,21 @@ def require_probabilities(estimator: Any, calibrate: bool) -> None:
         )
     if not calibrate and not hasattr(estimator, "predict_proba"):
         raise ValueError(
-            f"{type(estimator).__name__} has no predict_proba, and its margins become "
-            "probabilities by calibration alone. Pass calibrate=True."
+            f"{type(estimator).__name__} has no predict_proba, and only calibration "
+            "turns its margins into probabilities. Pass calibrate=True."
         )
 
 
 def warn_if_resampled_before() -> None:
-    """Warn where a pipeline around the cross-fit has resampled its rows."""
+    """Warn if a pipeline around the cross-fit has resampled its rows."""
     samplers = [
         type(step).__name__ for step in fitting_steps() if hasattr(step, "fit_resample")
     ]
     if samplers:
         warnings.warn(
             f"{' and '.join(samplers)} has resampled the rows before the cross-fit, so "
-            "that its probabilities, its cutoff and its report refer to a share of "
-            "positives that the sampler has made. Put the sampler inside: "
+            "that probabilities, cutoff and report refer to the share of positives "
+            "that the sampler drew. Put the sampler inside: "
             "CrossFitClassifier(make_pipeline(sampler, classifier)).",
             UserWarning,
             stacklevel=stacklevel_of_user(),

@@ -1,4 +1,4 @@
-"""From logits to probabilities that are right on rows not trained on: `LogitMap`."""
+"""From logits to probabilities calibrated on rows not trained on: `LogitMap`."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-# Log-slopes of members that were stopped lie within 0.5 of 0: few rows, which tell
-# little of the slope, should not move it further.
+# Log-slopes of members that stopped early lie within 0.5 of 0; few rows, which
+# determine the slope poorly, should not move it further.
 _PRIOR_OF_LOG_SLOPE = 0.5
 
 
@@ -37,7 +37,7 @@ def fitted_map(
     logits: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.float64]
 ) -> LogitMap:
     """Find the map of least log loss; weights count rows against the slope's prior."""
-    total = max(weight.sum(), np.sum(weight > 0))  # small weights are rows, too
+    total = max(weight.sum(), np.sum(weight > 0))  # so small weights count, too
     weight = weight / weight.sum()
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

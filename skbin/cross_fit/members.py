@@ -1,10 +1,12 @@
-"""One member of a cross-fit: trained on some rows, judged by those left out."""
+"""One member of a cross-fit: trained on some rows, scored on those left out."""
 
 import inspect
+import sys
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn import get_config
@@ -14,6 +16,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, has_fit_parameter
 from skorch.utils import multi_indexing
+from tqdm.auto import tqdm
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.splits import Split
@@ -23,10 +26,11 @@ from skbin.data.ngrams import each_text_read_once
 from skbin.data.signals import pad_signals
 from skbin.data.splits import HeldOut
 from skbin.data.which_texts import holds_texts_alone
+from skbin.machine.randomness import draw_seed
 from skbin.nesting import input_of_innermost
 
-# Fewer members and less dropout than in a single fit: five are trained, and each is
-# stopped. Measured on raw tables: see docs/benchmarks/tables.rst.
+# Fewer members and less dropout than in a single fit, because five nets are trained and
+# each stops early. Measured on raw tables: see docs/benchmarks/tables.rst.
 _TABLE_PARAMETERS: dict[str, Any] = {
     "lr": 0.002,
     "max_epochs": 40,
@@ -74,22 +78,30 @@ def fit_members(
     *,
     calibrated: bool,
     n_jobs: int | None,
+    shows_bar: bool,
 ) -> tuple[list[Any], NDArray[np.float64]]:
-    """Fit a member for each split; give the mean logit of each row by who left it out.
+    """Fit a member for each split; return each row's mean logit by members without it.
 
     It is NaN for rows that no split leaves out.
     """
+    # Clusters give results at the end only.
+    shows_bar = shows_bar and get_active_backend()[0].supports_return_generator
     with each_text_read_once():
-        found = Parallel(n_jobs=n_jobs)(
+        returned = Parallel(
+            n_jobs=n_jobs, return_as="generator" if shows_bar else "list"
+        )(
             delayed(_member_and_its_logits)(
                 template, X, y, split, own_seeds, params, positive, calibrated
             )
             for split, own_seeds in zip(splits, seeds, strict=True)
         )
+        bar = {"total": len(splits), "unit": "member", "file": sys.stderr}
+        found = list(tqdm(returned, disable=not shows_bar, **bar))
     if not all(np.isfinite(logits).all() for _, logits in found):
         raise ValueError(
-            "A member gives infinite logits or NaN for rows that it was not trained "
-            "on, of which no mean can be taken. Let the estimator give finite ones."
+            "A member returns infinite logits or NaN for rows that it was not trained "
+            "on, so that logits cannot be averaged. The estimator must return finite "
+            "ones."
         )
     total, times = np.zeros(len(y)), np.zeros(len(y))
     for (_, left_out), (_, logits) in zip(splits, found, strict=True):
@@ -97,6 +109,15 @@ def fit_members(
         times[left_out] += 1
     with np.errstate(invalid="ignore"):
         return [member for member, _ in found], total / times
+
+
+def drawn_seeds(template: Any, rng: np.random.RandomState) -> dict[str, Any]:
+    """Draw a seed for each part of a member that takes one."""
+    return {
+        name: draw_seed(rng)
+        for name in sorted(template.get_params())
+        if name == "random_state" or name.endswith("__random_state")
+    }
 
 
 def _member_and_its_logits(
@@ -125,7 +146,7 @@ def _fit_member(
     params: dict[str, Any],
     positive: Any,
 ) -> Any:
-    """Fit on some rows; a net of ours stops by those that are left out."""
+    """Fit on some rows; a net of skbin stops by the rows left out."""
     X_train, y_train = rows_at(X, train), y[train]
     params_train = _check_method_params(y, params, indices=train)
     net = _last_step(member)
@@ -159,7 +180,7 @@ def _last_step(member: Any) -> Any:
 
 
 def _may_be_stopped(net: BinaryNetClassifier) -> bool:
-    """Whether the user has left it to us what stops the net."""
+    """Whether the user has set nothing that stops the net."""
     is_on = net.get_params_for("callbacks").get("best_weights", True) is not None
     return not net.train_split and net.callbacks != "disable" and is_on
 
@@ -170,7 +191,7 @@ def _fit_and_stop(
     was_stopping = net.early_stopping
     net.set_params(early_stopping=True, train_split=held_out)
     net.fit(X, y, **params)
-    # The rows have done their work, and files need not hold them.
+    # The held-out rows are no longer needed, and files should not hold them.
     net.set_params(early_stopping=was_stopping, train_split=None)
 
 
@@ -205,7 +226,7 @@ def positive_logits(
         logits = np.asarray(member.decision_function(X), dtype=np.float64)
         return logits if is_second else -logits
     probability = member.predict_proba(X)[:, int(is_second)].astype(np.float64)
-    # A forest gives 0 and 1, which would outweigh what all other members say.
+    # A forest returns 0 and 1, whose infinite logits would outweigh all other members.
     least = _LEAST_IF_CALIBRATED if calibrated else _LEAST
     return logit((probability + least) / (1 + 2 * least))
 

@@ -29,9 +29,9 @@ class Estimate(NamedTuple):
 class Report:
     """What to expect of a fitted `CrossFitClassifier` on new rows.
 
-    Each row of the training data was scored by members that had not been trained on it.
-    An interval covers, with `confidence_level`, what one member reaches on very many
-    new rows of the same kind. All members together are usually a little better.
+    Each training row was scored by members that were not trained on it. An interval
+    covers, with probability `confidence_level`, the value of one member on very many
+    new rows of the same kind. All members together are usually slightly better.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ class Report:
     confidence_level : float
         Confidence level of the intervals, which come from a bootstrap within classes.
     n_positives, n_negatives : int
-        Rows that were scored.
+        Numbers of rows that were scored.
     n_groups : int, default=None
-        Groups that they are from, if `fit` was given ``groups``. The bootstrap then
-        draws whole groups.
+        Number of groups of these rows, if `fit` was given ``groups``. The bootstrap
+        then draws whole groups.
     """
 
     estimates: dict[str, Estimate]
@@ -101,7 +101,7 @@ def report_on(
             replicates.append(list(rows.metrics(weight * times).values()))
     tail = (1 - confidence_level) / 2
     with warnings.catch_warnings():
-        # Without an alarm there is no precision, in no replicate.
+        # Precision is undefined in replicates without an alarm.
         warnings.simplefilter("ignore", RuntimeWarning)
         lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
     estimates = {

@@ -1,4 +1,4 @@
-"""What the user wants of the cutoff, checked before training: `CutoffRule`."""
+"""The user's rule for the cutoff, checked before training: `CutoffRule`."""
 
 import inspect
 import warnings
@@ -34,7 +34,7 @@ class CutoffRule:
             self.arguments = {"metric": cutoff}
 
     def check(self, y: NDArray[Any], weight: Any, pos_label: Any) -> None:
-        """Refuse what no choice can be made by."""
+        """Refuse a rule that cannot choose a cutoff."""
         if self.threshold is not None:
             if 0 <= self.threshold <= 1:
                 return
@@ -57,8 +57,8 @@ class CutoffRule:
         Objective(metric, by_cost=cost_matrix is not None)
         if weight is not None and self.arguments.get("guarantee") is not None:
             raise ValueError(
-                "A guarantee in cutoff counts rows that were drawn alike, and takes no "
-                "sample_weight. Leave out one of them."
+                "A guarantee in cutoff assumes equally weighted rows, and cannot be "
+                "combined with sample_weight. Leave out one of them."
             )
         scores = np.full(len(y), 0.5)
         read_rows(

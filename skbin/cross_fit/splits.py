@@ -61,14 +61,14 @@ def splits_of(
     for number, (train, left_out) in enumerate(splits):
         if np.intersect1d(train, left_out).size:
             raise ValueError(
-                f"Split {number} of cv leaves out rows that it trains on: their scores "
-                "would say nothing of new rows."
+                f"Split {number} of cv leaves out rows that it also trains on: their "
+                "scores would say nothing about new rows. Choose another splitter."
             )
         if missing := _classes_missing_in(train, y, weight, labels):
             raise ValueError(
                 f"Split {number} of cv{_groups_of(params, left_out)} trains on no row "
                 f"of {missing[0]!r}. Choose another splitter, such as one that "
-                "stratifies, or more rows to begin with."
+                "stratifies, or a larger first split."
             )
     scored = np.unique(np.concatenate([left_out for _, left_out in splits]))
     if len(np.unique(y[scored][weight[scored] > 0])) < 2:
@@ -81,7 +81,7 @@ def splits_of(
 
 
 class _RepeatedStratifiedGroupKFold:
-    """As `RepeatedStratifiedKFold`, for whole groups, which scikit-learn has not."""
+    """`RepeatedStratifiedKFold` for whole groups, which scikit-learn lacks."""
 
     def __init__(self, n_splits: int, n_repeats: int, rng: Any) -> None:
         self.repeats = [
@@ -95,7 +95,7 @@ class _RepeatedStratifiedGroupKFold:
 
 
 def _n_folds(wanted: int, y: NDArray[Any], weight: Any, labels: BinaryLabels) -> int:
-    """Give fewer folds than wanted where a class has fewer rows, with a warning."""
+    """Return fewer folds than wanted if a class has fewer rows, with a warning."""
     target = labels.encode(y[weight > 0])
     n_positives = int(target.sum())
     n_rarer, label = min(
@@ -109,8 +109,8 @@ def _n_folds(wanted: int, y: NDArray[Any], weight: Any, labels: BinaryLabels) ->
             f"{label!r} (rows of weight zero do not count), in {len(y)} sample(s)."
         )
     warnings.warn(
-        f"y has {n_rarer} rows of {label!r}, so that {n_rarer} folds are made in the "
-        f"place of cv={wanted}: each leaves out one of them.",
+        f"y has {n_rarer} rows of {label!r}, so that {n_rarer} folds are used instead "
+        f"of cv={wanted}: each leaves out one of them.",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )
@@ -136,19 +136,19 @@ def _warn_of_one_class(
     labels: BinaryLabels,
     params: dict[str, Any],
 ) -> None:
-    """Warn of splits that leave out rows of one class."""
+    """Warn about splits that leave out rows of one class."""
     missing = [_classes_missing_in(left, y, weight, labels) for _, left in splits]
     numbers = [number for number, classes in enumerate(missing) if classes]
     if not numbers or all(len(left_out) == 1 for _, left_out in splits):
         return
     number = numbers[0]
     n_others = len(numbers) - 1
-    others = f", and {n_others} more leave out one class alone" if n_others else ""
+    others = f", and {n_others} more leave out only one class" if n_others else ""
     warnings.warn(
         f"Split {number} of cv{_groups_of(params, splits[number][1])} leaves out no "
-        f"row of {missing[number][0]!r}{others}: rows of one class say little of how a "
-        "member does, or when to stop it. Choose a splitter that stratifies, such as "
-        "StratifiedGroupKFold, or fewer folds.",
+        f"row of {missing[number][0]!r}{others}: rows of one class say little about "
+        "how good a member is, or when to stop it. Choose a splitter that stratifies, "
+        "such as StratifiedGroupKFold, or fewer folds.",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )

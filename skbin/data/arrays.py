@@ -34,7 +34,7 @@ from skbin.data.which_texts import refuse_named_texts
 def table_of(
     estimator: Any, X: Any, fitted: FittedData | None, sample_weight: Any
 ) -> tuple[Any, Table | None]:
-    """Give X in the order of `fit`, and what its columns hold if not numbers alone."""
+    """Return X in the order of `fit`, and a table if columns hold more than numbers."""
     if fitted is not None:
         return in_order_of_fit(estimator, X, fitted), fitted.table
     require_distinct_columns(X)
@@ -55,9 +55,9 @@ def table_of(
 def with_logits_of_texts(
     table: Table, X: Any, rows: Any, target: Any, weight: Any, *, anew: bool
 ) -> tuple[Table, NDArray[np.float32]]:
-    """Fill in what rows to train on need of their texts; `anew`: learn from them.
+    """Fill in what training rows need of their texts; `anew`: learn from them.
 
-    Give what predictions will see in the place of it as well.
+    Return what predictions will use instead as well.
     """
     X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
     with each_text_read_once():
@@ -144,7 +144,7 @@ def _refuse_missing_in_sparse(rows: Any) -> None:
 
 
 def _refuse_shapes(X: Any) -> None:
-    """Refuse what scikit-learn would refuse in words about something else."""
+    """Refuse what scikit-learn would refuse with a misleading message."""
     if sparse.issparse(X) and X.ndim != 2:
         raise ValueError(
             f"A sparse X must have two axes, got shape {X.shape}. "
@@ -155,7 +155,7 @@ def _refuse_shapes(X: Any) -> None:
 
 
 def offset_of_rows(arrays: Any, table: Table | None = None) -> Any:
-    """Find what to take off numbers far from zero, in arrays and dicts of them."""
+    """Find what to subtract from numbers far from zero, in an array or a dict."""
     if is_dict(arrays):
         offsets = {name: offset_of_rows(part) for name, part in arrays.items()}
         return offsets if any(v is not None for v in offsets.values()) else None

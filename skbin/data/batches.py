@@ -20,7 +20,7 @@ from skbin.data.rows import (
 
 
 class TensorBatches:
-    """Iterate over batches that are cut from `TensorRows`, never row by row.
+    """Iterate over batches that are slices of `TensorRows`, never row by row.
 
     A last batch of one row joins the one before it, because batch normalization has no
     variance of one row. With `shuffle` each pass has a new order, drawn from torch's
@@ -77,7 +77,7 @@ class TensorBatches:
         return X[torch.from_numpy(index).to(X.device)]
 
     def _merged(self) -> Batch:
-        """All rows as one batch, which does not depend on their order or on copies."""
+        """Return all rows as one batch, independent of their order and of copies."""
         keys = self.rows.row_keys()
         index = np.arange(self.n_samples)
         if self.index is not None:
@@ -162,7 +162,7 @@ def iterate_batches(
 
 
 def load_batches(dataset: Any, **kwargs: Any) -> Any:
-    """Make a DataLoader; the weights of the rows travel along."""
+    """Make a DataLoader whose batches include the weights of the rows."""
     weight = weights_of(dataset)
     if weight is None:
         return DataLoader(dataset, **kwargs)
@@ -186,7 +186,7 @@ class _WithWeights(Dataset):
 
 
 class _Collate:
-    """Collates weights beside samples, which the user's function knows nothing of."""
+    """Collates samples by the user's function, and weights separately."""
 
     def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
         self.collate = collate

@@ -1,4 +1,4 @@
-"""The cells of one column: whether they are numbers, categories or times, and which."""
+"""The cells of one column: whether they are numbers, categories or times."""
 
 import datetime
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ _NAMES_OF_MISSING = ("NAType", "NaTType")  # of pandas, which need not be instal
 
 def is_frame(X: Any) -> bool:
     """Whether X is a DataFrame of pandas, polars, pyarrow or what narwhals reads."""
-    # An array is asked at once: the question takes longer than a small network.
+    # Arrays are recognised first: asking narwhals takes longer than a small network.
     return not isinstance(X, np.ndarray) and nw.dependencies.is_into_dataframe(X)
 
 
 def columns_of(X: Any) -> Iterator[tuple[Any, Any]]:
-    """Give the name (else the position) and the cells of each column."""
+    """Return the name (else the position) and the cells of each column."""
     if is_frame(X):
-        # Not by name: a number would be taken for a row.
+        # Not by name: a number would select a row.
         frame = nw.from_native(X, eager_only=True)
         yield from zip(frame.columns, frame.iter_columns(), strict=True)
     else:
@@ -48,7 +48,7 @@ def has_categorical_dtype(column: Any) -> bool:
 
 
 def kind_of(column: Any, name: Any) -> str:
-    """Say what the cells of a column are; refuse mixtures and what is none of it."""
+    """Return the kind of the cells of a column; refuse mixtures and other objects."""
     if isinstance(column, nw.Series):
         dtype = column.dtype
         if dtype in (nw.String, nw.Categorical, nw.Enum):
@@ -76,9 +76,9 @@ def _kind_of_values(values: list[Any], name: Any) -> str:
         if not family:
             raise ValueError(
                 f"Column {name!r} holds a {type(value).__name__} in row {row}, "
-                f"{str(value)[:40]!r}. Cells are numbers, strings, booleans, dates or "
-                "categories; turn others into one of them, or drop the column. Vectors "
-                f"of equal length go into an array of their own: np.stack(X[{name!r}])."
+                f"{str(value)[:40]!r}. Cells must be numbers, strings, booleans, dates "
+                "or categories; convert other values, or drop the column. Vectors of "
+                f"equal length belong in a separate array: np.stack(X[{name!r}])."
             )
         if first is None:
             first, kind = (row, value), family
@@ -87,13 +87,13 @@ def _kind_of_values(values: list[Any], name: Any) -> str:
                 f"Column {name!r} mixes types: row {first[0]} holds {first[1]!r}, row "
                 f"{row} holds {value!r}. Give it one type: numbers by "
                 f"pd.to_numeric(X[{name!r}], errors='coerce'), which writes NaN for "
-                f"what is none, or categories by X[{name!r}].astype(str)."
+                f"other values, or categories by X[{name!r}].astype(str)."
             )
     return kind
 
 
 def values_of(column: Any) -> list[Any]:
-    """Give the cells as Python objects, None where one is missing."""
+    """Return the cells as Python objects, None for missing ones."""
     if isinstance(column, nw.Series):
         values = column.to_list()
         is_null = column.is_null().to_numpy()
@@ -115,7 +115,7 @@ def is_missing(value: Any) -> bool:
 
 
 def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
-    """Read numbers, truth values and lengths of time (in days); NaN is missing."""
+    """Read numbers, booleans and durations (in days); NaN is missing."""
     if isinstance(column, nw.Series) and column.dtype == nw.Duration:
         return column.dt.total_microseconds().to_numpy() / _MICROSECONDS_PER_DAY
     if not isinstance(column, nw.Series) and column.dtype.kind == "m":
@@ -132,15 +132,15 @@ def numbers_of(column: Any, name: Any) -> NDArray[np.float64]:
         row = int(np.argmax(np.isinf(numbers)))
         raise ValueError(
             f"Input X contains infinity: column {name!r}, first in row {row}. Write "
-            "NaN where a value is missing, and a number where it is large."
+            "NaN if the value is missing, and a finite number if it is large."
         )
     is_huge = np.abs(numbers) > _LARGEST
     if is_huge.any():
         row = int(np.argmax(is_huge))
         raise ValueError(
             f"Input X contains a value too large for float32: column {name!r}, first "
-            f"in row {row}, {numbers[row]:.4g}. Write NaN where it stands for a "
-            "missing one, or take logarithms of the column."
+            f"in row {row}, {numbers[row]:.4g}. Write NaN if it stands for a missing "
+            "value, or take logarithms of the column."
         )
     return numbers
 
@@ -175,7 +175,7 @@ def _in_plain(value: Any) -> Any:
 
 
 def times_of(column: Any) -> NDArray[np.float64]:
-    """Read times as days since 1970, as the clock on the wall shows them."""
+    """Read times as days since 1970, in local time."""
     if isinstance(column, nw.Series) and column.dtype in (nw.Date, nw.Datetime):
         if column.dtype == nw.Datetime:
             column = column.dt.replace_time_zone(None)

@@ -57,7 +57,7 @@ def _require_same_inputs(X: Mapping[str, Any], inputs: tuple[str, ...]) -> None:
 
 
 def _array_of(name: str, value: Any) -> Any:
-    # Missing values are the business of whoever wrote a module for a dict.
+    # A module written for a dict handles missing values itself.
     value = as_array(value)
     if np.ndim(value) == 0:
         raise ValueError(
@@ -88,7 +88,7 @@ def _array_of(name: str, value: Any) -> Any:
 
 
 def labels_beside(y: Any, *arrays: Any) -> NDArray[Any]:
-    """Check labels as scikit-learn checks those beside an array."""
+    """Check labels as scikit-learn checks those of an array."""
     if y is None:
         raise ValueError(
             "requires y to be passed, but the target y is None: fit(X, y)."

@@ -1,4 +1,4 @@
-"""What a fitted estimator knows of its training data: `FittedData`."""
+"""What a fitted estimator stores about its training data: `FittedData`."""
 
 from dataclasses import dataclass, replace
 from typing import Any

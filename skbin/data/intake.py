@@ -1,4 +1,4 @@
-"""The one way in: whatever people pass as X, y and sample_weight becomes `Samples`."""
+"""Reading of all inputs: X, y and sample_weight become `Samples`, in one place."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -191,7 +191,7 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
     """Take arrays out of skorch's Dataset and tensors out of torch."""
     if isinstance(X, DataLoader):
         raise ValueError(
-            "X is a DataLoader, which makes batches of its own. Pass its Dataset, "
+            "X is a DataLoader, which makes its own batches. Pass its Dataset, "
             "loader.dataset, and its options as parameters: batch_size, "
             "iterator_train__num_workers and so on."
         )
@@ -247,7 +247,7 @@ def _is_nullable(y: Any) -> bool:
 
 
 def _forget_columns(estimator: Any, fitted: FittedData | None) -> None:
-    """Drop what an earlier fit to arrays has said of its columns."""
+    """Drop what an earlier fit to arrays has stored about its columns."""
     if fitted is None:
         for name in ("n_features_in_", "feature_names_in_"):
             vars(estimator).pop(name, None)
@@ -283,7 +283,7 @@ def _relative_weights(
 
 
 def _counted(X: Any, weight: NDArray[np.float64] | None) -> Any:
-    """Leave out the rows of weight zero, which are as if they were not there."""
+    """Leave out the rows of weight zero."""
     if weight is None or weight.min() > 0:
         return X
     if is_dict(X):
@@ -315,8 +315,8 @@ def _labels(
         if pos_label is not None and pos_label != fitted.labels.positive:
             raise ValueError(
                 f"pos_label={pos_label!r} was set after training had begun with "
-                f"{fitted.labels.positive!r} as the positive class. Call fit, with "
-                "warm_start=False, to begin anew."
+                f"{fitted.labels.positive!r} as the positive class. Call fit with "
+                "warm_start=False to start again."
             )
         return fitted.labels
     if y is None and classes is None:
@@ -334,7 +334,7 @@ def _codes_of_dataset(pos_label: Any) -> BinaryLabels:
     if pos_label not in (0, 1):
         raise ValueError(
             f"pos_label={pos_label!r}, but without y the labels of a Dataset are 0 and "
-            "1. Pass them beside it, fit(dataset, y), or leave out pos_label."
+            "1. Pass the labels as well, fit(dataset, y), or leave out pos_label."
         )
     return find_labels(CODES.classes, pos_label)
 

@@ -1,4 +1,4 @@
-"""Strings that are no categories, but numbers, dates or ids: a warning of them."""
+"""A warning about strings that are not categories but numbers, dates or ids."""
 
 import warnings
 from collections import Counter
@@ -8,15 +8,15 @@ from typing import Any
 
 from skbin.machine.callers import stacklevel_of_user
 
-# A warning is for columns that lose by it: few values are learned one by one, and of
-# few rows nothing can be said.
+# Warn only if a column loses information: if few of its values get their own code, and
+# there are enough rows to tell.
 _FEWEST_VALUES, _FEWEST_ROWS = 20, 100
 _MOST_LOOKED_AT, _SHARE = 200, 0.9
 _LEAST_LEARNED = 0.1  # of the rows
 
 
 def warn_if_no_category(name: Any, seen: Counter[Any], kept: tuple[Any, ...]) -> None:
-    """Warn of strings of which little is learned; `kept` have a code of their own."""
+    """Warn about strings that teach little; each of `kept` has its own code."""
     fix = _what_to_do(name, seen, kept)
     if fix is None or seen.total() < _FEWEST_ROWS:
         return
@@ -45,8 +45,8 @@ def _what_to_do(name: Any, seen: Counter[Any], kept: tuple[Any, ...]) -> str | N
     if sum(seen[value] for value in kept) > _LEAST_LEARNED * seen.total():
         return None
     return (
-        "Hardly any comes again, so that next to nothing is learned of them: cut them "
-        "to their telling part, or drop the column."
+        "Few values occur more than once, so that almost nothing is learned from them: "
+        "keep only the informative part of each string, or drop the column."
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from skbin.machine.callers import stacklevel_of_user
 
-# Steps of float32 in the spread of a column, below which neighbours fall together.
+# Steps of float32 in the spread of a column, below which neighbours become equal.
 _FEWEST_STEPS = 2**10
 _LARGEST_EXACT = 2**24  # whole numbers that float32 holds
 _MOST_VALUES, _FEWEST_ROWS, _MOST_ROWS = 2**18, 64, 1000
@@ -59,7 +59,7 @@ def refuse_far_columns(X: Any) -> None:
         return
     raise ValueError(
         f"The columns {np.flatnonzero(offset).tolist()} of a sparse X hold numbers so "
-        "far from zero that float32 does not tell them apart. Subtract a constant from "
+        "far from zero that float32 cannot distinguish them. Subtract a constant from "
         "them first, or pass X.toarray()."
     )
 
@@ -69,10 +69,10 @@ def warn_of_offset(offset: Any, what: str) -> None:
     if offset is None:
         return
     warnings.warn(
-        f"Weights are {what} without the constants that fit has subtracted from "
-        "columns far from zero, such as times and ids: with other ones they predict "
-        "nonsense. Keep the whole estimator (skbin.save, pickle), or bring such "
-        "columns near zero yourself, in the same way each time.",
+        f"Weights are {what} without the constants that fit subtracted from columns "
+        "far from zero, such as times and ids; with other constants, predictions are "
+        "wrong. Keep the whole estimator (skbin.save, pickle), or bring such columns "
+        "near zero yourself, in the same way each time.",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )

@@ -1,4 +1,4 @@
-"""Rows that live as tensors on the device: `TensorRows`, cut into `Batch` objects."""
+"""Rows as tensors on the device: `TensorRows`, cut into `Batch` objects."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ _VALUES_HASHED_AT_ONCE = 131_072  # they stay in the caches
 
 
 class Batch(tuple):
-    """Samples and targets, `(X, y)`, as skorch's callbacks know a batch.
+    """Samples and targets, `(X, y)`, the form of a batch in skorch's callbacks.
 
     Beside them it holds the weights of the rows, or None, and whether no value is
     missing, as at the end of a signal. Where equal rows were merged, `unmerged` says
@@ -45,7 +45,7 @@ class Batch(tuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether no value is missing; not known once a callback has written to X."""
+        """Whether no value is missing; unknown once a callback has written to X."""
         version = self._whole_at_version
         return version is not None and version == _version_of(self[0])
 
@@ -163,7 +163,7 @@ class TensorRows(Dataset):
         factors = torch.randint(2**62, (n_columns,), generator=generator)
         factors = (2 * factors + 1).to(self.device)
         n_rows = max(_VALUES_HASHED_AT_ONCE // n_columns, 1)
-        # Small results kept between large temporary arrays would leave holes in memory.
+        # Small results kept between large temporary arrays would fragment the memory.
         keys = torch.empty(len(self), dtype=torch.int64, device=self.device)
         for start in range(0, len(self), n_rows):
             part = slice(start, start + n_rows)
@@ -229,7 +229,7 @@ def to_device(batch: torch.Tensor, device: Any) -> torch.Tensor:
 
 
 def take(values: torch.Tensor, index: Any) -> torch.Tensor:
-    """Copy rows: a module may work in place, on a user's array."""
+    """Copy rows, because a module may change them in place."""
     if isinstance(index, slice):
         return values[index].clone()
     return values.index_select(0, index)  # several times faster than values[index]
@@ -242,7 +242,7 @@ def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tens
         if column.dtype == torch.float32:
             column = (column + 0.0).view(torch.int32)  # -0.0 becomes 0.0
         bits = column.to(torch.int64)
-        bits = bits ^ (bits >> 16)  # short numbers have no low bits as float32
+        bits = bits ^ (bits >> 16)  # numbers of few digits have no low bits as float32
         keys += (bits * factors[start : start + column.shape[1]]).sum(dim=1)
         start += column.shape[1]
     return keys
@@ -267,21 +267,21 @@ def is_in_memory(dataset: Any) -> bool:
 
 
 def weights_of(dataset: Any) -> NDArray[np.float64] | None:
-    """Weights of the rows of a dataset, None where all count alike."""
+    """Return the weights of the rows of a dataset, None if all are equal."""
     root, index = resolve(dataset)
     weight = getattr(root, "exact_weight", None)
     return weight if weight is None or index is None else weight[index]
 
 
 def targets_of(dataset: Any) -> NDArray[Any] | None:
-    """Targets 0.0 and 1.0 of a dataset, None where they are not known before."""
+    """Return the targets 0.0 and 1.0 of a dataset, None if they are not known yet."""
     root, index = resolve(dataset)
     target = getattr(root, "encoded_targets", None)
     return target if target is None or index is None else target[index]
 
 
 def some_rows(dataset: Any) -> Any:
-    """Enough samples to tell how the data are distributed, by their weights.
+    """Return enough samples to estimate the distribution of the data, by weight.
 
     Examples
     --------
@@ -303,13 +303,13 @@ def some_rows(dataset: Any) -> Any:
 
 
 def n_rows_to_show(n_values: int) -> int:
-    """How many rows of so many numbers tell enough of a distribution."""
+    """Return how many rows suffice to estimate a distribution."""
     n = max(_VALUES_SHOWN // max(n_values, 1), _FEWEST_ROWS_SHOWN)
     return min(n, _ROWS_SHOWN)
 
 
 def rows_by_weight(weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Numbers of `n` rows, each as often as its weight says.
+    """Return the numbers of `n` rows, each as often as its weight says.
 
     Examples
     --------

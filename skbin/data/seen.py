@@ -16,8 +16,8 @@ _HALF = np.uint32(16)
 class SeenRows:
     """A sketch of rows: the smallest of their hashes.
 
-    Any other rows can be looked up whose hash is as small, so what is told about a
-    random part of them holds for all ("bottom-k sketch", [1]_).
+    Of any other rows, those with equally small hashes are looked up; the result for
+    this random part of them holds for all ("bottom-k sketch", [1]_).
 
     References
     ----------
@@ -86,10 +86,10 @@ def warn_if_trained_on(
     which = "positive rows" if of_positives == share else "rows"
     warnings.warn(
         f"{name} was trained on {share:.0%} of these {which}: their scores are too "
-        "good, and so is a cutoff that is chosen by them. Use rows that were held out, "
-        "or cross_val_predict. If these were held out, the data have many equal rows, "
-        "perhaps because they were resampled before the split: that belongs inside an "
-        "imbalanced-learn Pipeline.",
+        "optimistic to judge or choose a cutoff. Use held-out rows, or "
+        "cross_val_predict. If these rows were held out, the data have many equal "
+        "rows, perhaps because they were resampled before the split: resample inside "
+        "an imbalanced-learn Pipeline instead.",
         UserWarning,
         stacklevel=stacklevel,
     )

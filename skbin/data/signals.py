@@ -1,4 +1,4 @@
-"""Signals as people have them: one array, NaN where a signal has ended."""
+"""Signals of any form as one array, NaN after the end of each signal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -214,6 +214,6 @@ def _refuse_gaps(is_missing: NDArray[np.bool_]) -> None:
     first = int(np.argmax(has_gap))
     raise ValueError(
         f"Input X contains NaN before the end of a signal, first in X[{first}]. NaN in "
-        "all channels marks the steps after a signal's end, and each signal needs one "
-        "step. Fill gaps with values before."
+        "all channels marks the steps after the end of a signal, and each signal needs "
+        "at least one step. Fill gaps with values first."
     )

@@ -17,7 +17,7 @@ from skbin.machine.callers import stacklevel_of_user
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Other rows as a `train_split`: all of X is trained on, and these are held out."""
+    """Other rows as a `train_split`: all of X is trained on, these are held out."""
 
     X: Any
     y: Any
@@ -25,7 +25,7 @@ class HeldOut:
 
     def __call__(self, dataset: Any, y: Any = None) -> Any:
         """Refuse to split without the net that knows how X is read."""
-        raise TypeError("Rows held out are read by the net that is trained.")
+        raise TypeError("Held-out rows are read by the net that is trained.")
 
 
 def split_rows(
@@ -71,8 +71,8 @@ def hold_out(
 ) -> tuple[Subset, Subset]:
     """Split off the validation rows, copies of a row staying on one side.
 
-    A row that was oversampled into both sides would be validated on what it was
-    trained on. The copies of a class's only row stay in training.
+    A row that was oversampled into both sides would be validated on what it was trained
+    on. The copies of a class's only row stay in training.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def _is_alone(y: NDArray[Any]) -> NDArray[np.bool_]:
         return np.zeros(len(y), dtype=bool)
     warnings.warn(
         f"Class {counts.argmin()} has one distinct row, which stays in training: the "
-        "rows held out say nothing of it.",
+        "held-out rows contain none of this class.",
         UserWarning,
         stacklevel=stacklevel_of_user(),
     )

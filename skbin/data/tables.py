@@ -1,4 +1,4 @@
-"""A table as people have it, as an array of numbers that a network can embed."""
+"""A raw table as an array of numbers that a network can embed."""
 
 import warnings
 from collections import Counter
@@ -33,8 +33,8 @@ from skbin.data.texts import TextReader, learn_model, learn_reader
 from skbin.data.which_texts import texts_among
 from skbin.machine.callers import stacklevel_of_user
 
-# Codes of a column of categories. Those that a fit sees in few rows are learned
-# together, as what predictions have never seen.
+# Codes of a column of categories. Categories in few rows of fit share one code, which
+# also stands for unknown categories in predictions.
 MISSING, OTHER, FIRST = 0, 1, 2
 _FEWEST_ROWS = 5
 _PARTS_OF_TIME = 4  # days, time of day, day of the week, day of the year
@@ -42,7 +42,7 @@ _PARTS_OF_TIME = 4  # days, time of day, day of the week, day of the year
 
 @dataclass(frozen=True)
 class Column:
-    """What `fit` has learned of one column.
+    """What `fit` has learned about one column.
 
     `kind` is what its cells are; `categories` are those with a code of their own, the
     most frequent first; `reader` reads texts.
@@ -55,7 +55,7 @@ class Column:
 
     @property
     def n_outputs(self) -> int:
-        """How many columns of the array it becomes."""
+        """Number of columns of the array that it becomes."""
         if self.reader is not None:
             return 1 + self.reader.n_words
         return _PARTS_OF_TIME if self.kind == TIME else 1
@@ -112,8 +112,8 @@ class Table:
     ) -> "Table":
         """Fill in the logits of texts for rows to train on; `anew`: learn models.
 
-        A row gets the logit of a model that has not seen it, or training would take
-        for certain what the model knows by heart.
+        A row gets the logit of a model that was not trained on it, or training would
+        take for certain what the model knows by heart.
         """
         columns = []
         place = 0
@@ -250,7 +250,7 @@ def in_fitted_order(X: Any, names: Sequence[Any]) -> Any:
 
 
 def _refuse_other_numbers(found: Sequence[Any], names: Sequence[Any]) -> None:
-    """Refuse other columns where scikit-learn does not: it knows strings alone."""
+    """Refuse other columns if their names are not strings, as scikit-learn does not."""
     if all(isinstance(name, str) for name in (*found, *names)):
         return
     raise ValueError(
@@ -266,7 +266,7 @@ def require_distinct_columns(X: Any) -> None:
     names = Counter(X.column_names if hasattr(X, "column_names") else X.columns)
     if not names:
         raise ValueError(
-            f"X has no columns (shape={X.shape}): there is nothing to learn."
+            f"X has no columns (shape={X.shape}): there is nothing to learn from."
         )
     twice = [name for name, count in names.items() if count > 1]
     if twice:
@@ -356,8 +356,8 @@ def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
         return _codes(learned, cells, kind)[:, np.newaxis]
     if learned.kind == EMPTY and kind != EMPTY:
         warnings.warn(
-            f"Column {learned.name!r} held no value at all in fit, so that nothing was "
-            "learned of it. Its values are read as missing.",
+            f"Column {learned.name!r} held no values in fit, so that nothing was "
+            "learned about it. Its values are read as missing.",
             UserWarning,
             stacklevel=stacklevel_of_user(),
         )
@@ -375,8 +375,8 @@ def _require_kind(learned: Column, kind: str, allowed: set[str]) -> None:
     fix = "Give it the same type."
     if learned.kind == NUMBER and kind == CATEGORY:
         fix = (
-            "If these are numbers with a few words among them, write NaN for the words:"
-            f" pd.to_numeric(X[{learned.name!r}], errors='coerce')."
+            "If these are numbers with a few words among them, write NaN for the "
+            f"words: pd.to_numeric(X[{learned.name!r}], errors='coerce')."
         )
     raise ValueError(
         f"Column {learned.name!r} held {_in_words(learned.kind)} in fit, and holds "
@@ -387,11 +387,11 @@ def _require_kind(learned: Column, kind: str, allowed: set[str]) -> None:
 def _in_words(kind: str) -> str:
     return {
         NUMBER: "numbers",
-        DURATION: "lengths of time",
+        DURATION: "durations",
         CATEGORY: "strings or categories",
         TEXT: "texts",
         TIME: "times",
-        EMPTY: "no value at all",
+        EMPTY: "no values",
     }[kind]
 
 

@@ -1,4 +1,4 @@
-"""How texts are read: the words a network sees, and a linear model over n-grams."""
+"""Reading of texts: the words for a network, and a linear model over n-grams."""
 
 import functools
 import math
@@ -21,7 +21,7 @@ PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 # A text is read up to this many times the median length, or up to these numbers if they
 # are more: one huge text must neither pad all others nor make them wait.
 _TIMES_THE_MEDIAN, _CHARACTERS, _WORDS = 32, 2_000, 256
-_FEWEST_TEXTS = 2  # in which a word or an n-gram must be for anything to be learned
+_FEWEST_TEXTS = 2  # in which a word or an n-gram must occur to be learned
 _MOST_WORDS = 50_000
 _N_FOLDS = 5
 # Measured on four sets of texts: see docs/benchmarks/texts.rst.
@@ -53,7 +53,7 @@ class LinearModel:
 
 @dataclass(frozen=True)
 class TextReader:
-    """What `fit` has learned of a column of texts.
+    """What `fit` has learned about a column of texts.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class TextReader:
         return np.where(is_missing, np.nan, logits)
 
     def given(self, texts: Sequence[str | None]) -> list[str | None]:
-        """Read a missing text as an empty one, where texts are all there is."""
+        """Read a missing text as an empty one, if X holds only texts."""
         return [text or "" for text in texts] if self.n_words else list(texts)
 
     def cut(self, texts: Sequence[str | None]) -> list[str]:
@@ -110,7 +110,7 @@ def _readable(text: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _places_of(words: tuple[str, ...]) -> dict[str, int]:
-    """Give each word its id; one text should not wait for the whole vocabulary."""
+    """Map words to ids; cached, because one text must not wait for all words."""
     return {word: place for place, word in enumerate(words, FIRST_WORD)}
 
 
@@ -139,7 +139,7 @@ def learn_model(
     target: NDArray[np.float32],
     weight: NDArray[np.float64] | None,
 ) -> tuple[TextReader, NDArray[np.float64]]:
-    """Fit the linear model; give each text the logit of one that has not seen it.
+    """Fit the linear model; return each text's logit by a model not trained on it.
 
     Copies of a text are in the same fold. A text that does not count gets that of all.
     """
@@ -173,7 +173,7 @@ def learn_model(
 def _folds(
     texts: list[str], y: NDArray[np.int64]
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Split rows into folds, or not at all where a class has one text."""
+    """Split rows into folds, or not at all if a class has one text."""
     # Not as an array of strings, which would be as wide as the longest.
     numbers: dict[str, int] = {}
     which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], int)

@@ -28,7 +28,7 @@ _MOST_LOOKED_AT = 10_000
 def texts_among(
     columns: Sequence[tuple[Any, Any]], is_category: Any, text_features: Any
 ) -> list[bool]:
-    """Say of each column, a name and its cells, whether it is read as texts."""
+    """Return for each column, a name and its cells, whether it is read as texts."""
     if text_features is None:
         return [False] * len(columns)
     named_categories = [False] * len(columns) if is_category is None else is_category
@@ -93,17 +93,17 @@ def _cannot_be(cells: Any) -> bool:
 
 
 def refuse_named_texts(X: Any, text_features: Any) -> None:
-    """Refuse names of texts beside what has none."""
+    """Refuse names of text columns for an X without columns."""
     if text_features is None or isinstance(text_features, str):
         return
     raise ValueError(
         f"text_features={list(text_features)!r} names columns of strings, but X, a "
-        f"{type(X).__name__}, holds numbers alone. Leave it out."
+        f"{type(X).__name__}, holds only numbers. Leave it out."
     )
 
 
 def texts_as_column(X: Any, fitted: Any) -> Any:
-    """Make a column of texts that come one by one; leave all else alone."""
+    """Turn a list or Series of texts into a column; return anything else unchanged."""
     reads_texts = fitted is not None and fitted.table is not None and fitted.table.text
     column = _as_column(X, fitted)
     if reads_texts and not _is_column(column):
@@ -131,8 +131,8 @@ def _in_short(X: Any) -> str:
 def _as_column(X: Any, fitted: Any) -> Any:
     if isinstance(X, str | bytes):
         raise ValueError(
-            f"X is one value, {reprlib.repr(X)}, where a list of samples is wanted. "
-            "Of one text pass [text]."
+            f"X is one value, {reprlib.repr(X)}, but must be a list of samples. For "
+            "one text, pass [text]."
         )
     if isinstance(X, np.ndarray) and X.ndim > 1:
         return X
@@ -156,8 +156,8 @@ def _as_column(X: Any, fitted: Any) -> Any:
         return X
     if fitted is None and _is_of_categories(X):
         raise ValueError(
-            "X is a Series of categories. Pass X.to_frame() if it is the one column of "
-            "a table, X.astype(str) if it holds texts."
+            "X is a Series of categories. Pass X.to_frame() if it is the only column "
+            "of a table, X.astype(str) if it holds texts."
         )
     hint = ""
     if hasattr(X, "iloc"):

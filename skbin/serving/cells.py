@@ -115,7 +115,7 @@ def require_columns(cells: dict[str, Any], names: list[str]) -> None:
 ANYTHING = "anything"
 _IN_WORDS = {
     CATEGORY: "strings",
-    DURATION: "lengths of time",
+    DURATION: "durations",
     NUMBER: "numbers",
     TIME: "times",
 }
@@ -130,8 +130,8 @@ def numbers_in(cells: Any, name: str) -> NDArray[np.float64]:
 
 
 def durations_in(cells: Any, name: str) -> NDArray[np.float64]:
-    """Read lengths of time, which JSON writes as a number of days."""
-    _require_kind(cells, name, (DURATION, NUMBER, EMPTY), "lengths of time")
+    """Read durations, which JSON writes as a number of days."""
+    _require_kind(cells, name, (DURATION, NUMBER, EMPTY), "durations")
     return _numbers_of(cells, name)
 
 
