@@ -18,6 +18,7 @@ from .networks.table_filters import TableConvNet as TableConvNet
 from .networks.tables import DenseNet as DenseNet
 from .networks.texts import TextConvNet as TextConvNet
 from .networks.texts import TextNet as TextNet
+from .payments import make_payments as make_payments
 from .processes import AcceleratedBinaryNetClassifier as AcceleratedBinaryNetClassifier
 from .serving.classifier import load_onnx as load_onnx
 from .training.focal import FocalLoss as FocalLoss

@@ -59,13 +59,28 @@ def test_docstrings_pass_numpydocs_validation(public):
     assert [error for error in errors if error[0] not in accepted] == []
 
 
-def test_every_block_of_python_in_the_readme_runs(capsys, tmp_path, monkeypatch):
+def test_every_block_of_python_in_the_readme_runs_and_prints_what_it_says(
+    capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert blocks
+    printed = []
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
-    assert "nan" not in capsys.readouterr().out
+        printed.append(capsys.readouterr().out)
+    assert "nan" not in "".join(printed)
+    said = re.search(r"```text\n(.*?)```", README, flags=re.DOTALL)[1]
+    assert without_numbers(printed[0]) == without_numbers(said)
+
+
+def without_numbers(text):
+    """The last digits differ between machines."""
+    return re.sub(r"\d+(\.\d+)?", "0", text)
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_readme_shows_pictures_that_exist():

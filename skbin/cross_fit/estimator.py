@@ -34,6 +34,7 @@ from skbin.cross_fit.admission import (
 from skbin.cross_fit.calibration import LogitMap, fitted_map
 from skbin.cross_fit.members import (
     default_member,
+    drawn_seeds,
     fit_members,
     name_of_weights,
     positive_logits,
@@ -82,6 +83,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ``classes_[1]``.
     n_jobs : int, default=None
         Number of members that joblib trains in parallel.
+    verbose : int, default=0
+        0 is silent, 1 shows a bar that counts the members.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds folds, members and bootstrap. None: members keep their own seeds.
 
@@ -139,6 +142,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         "cutoff": "no_validation",
         "pos_label": "no_validation",
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -152,6 +156,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         cutoff: Any = None,
         pos_label: Any = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -161,6 +166,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.cutoff = cutoff
         self.pos_label = pos_label
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     # ---- what scikit-learn asks of an estimator
@@ -240,16 +246,20 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self.cv, self.n_repeats, X, y, counted, labels, of_splitter, rng
         )
         template = default_member(X) if self.estimator is None else self.estimator
+        seeds: list[dict[str, Any]] = [{} for _ in splits]
+        if self.random_state is not None:
+            seeds = [drawn_seeds(template, rng) for _ in splits]
         members, logits = fit_members(
             template,
             X,
             y,
             splits,
-            [self._seeds(template, rng) for _ in splits],
+            seeds,
             routed.estimator.fit,
             labels.positive,
             calibrated=self.calibrate,
             n_jobs=self.n_jobs,
+            shows_bar=self.verbose > 0,
         )
         is_positive = labels.encode(y) == 1
         is_scored = ~np.isnan(logits) & (counted > 0)
@@ -292,15 +302,6 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             params[name_of_weights(self._given_estimator())] = weight
         splitter = Bunch(split={} if groups is None else {"groups": groups})
         return Bunch(splitter=splitter, estimator=Bunch(fit=params))
-
-    def _seeds(self, template: Any, rng: np.random.RandomState) -> dict[str, Any]:
-        if self.random_state is None:
-            return {}
-        return {
-            name: draw_seed(rng)
-            for name in sorted(template.get_params())
-            if name == "random_state" or name.endswith("__random_state")
-        }
 
     # ---- prediction
 
