@@ -180,6 +180,16 @@ class ParameterNet(NeuralNetBinaryClassifier):
         # skorch returns the defaults of its callbacks even if others were set.
         return params | self._params_of_parts()
 
+    def _get_params_html(self, deep=True, doc_link=""):
+        """Show what was set, and not the defaults of skorch's callbacks."""
+        shown = super()._get_params_html(deep, doc_link)
+        of_parts = self._params_of_parts()
+        for name in list(shown):
+            if name.startswith("callbacks__") and name not in of_parts:
+                del shown[name]
+        shown.non_default = tuple(name for name in shown.non_default if name in shown)
+        return shown
+
     def set_params(self, **params):
         """Set parameters; nothing is trained again.
 

@@ -1,0 +1,79 @@
+"""What was learned of the columns, as scikit-learn's diagram in a notebook shows it."""
+
+from html import escape
+from typing import Any
+
+from skbin.data.cells import CATEGORY, NUMBER, TEXT, TIME
+from skbin.data.fitted import FittedData
+from skbin.data.tables import Column
+
+_MOST_COLUMNS = 100
+_MOST_CATEGORIES = 5
+# Of skorch's own working, and no news to a reader of the diagram.
+_NOT_LEARNED = (
+    "cuda_dependent_attributes_",
+    "init_context_",
+    "initialized_",
+    "prefixes_",
+    "virtual_params_",
+)
+
+
+def with_columns(attributes: Any, data: FittedData) -> Any:
+    """Add what was learned of the columns to scikit-learn's fitted attributes."""
+    for name in _NOT_LEARNED:
+        attributes.pop(name, None)
+    plain = attributes._html_repr
+    attributes._html_repr = lambda: plain() + columns_html(data)
+    return attributes
+
+
+def columns_html(data: FittedData) -> str:
+    """Give a table of the columns of a raw table, and nothing for other samples.
+
+    Examples
+    --------
+    >>> from skbin import BinaryNetClassifier, make_payments
+    >>> net = BinaryNetClassifier(max_epochs=1, pos_label="fraud")
+    >>> html = columns_html(net.fit(*make_payments(500, random_state=0))._data)
+    >>> "4 categories: BR, DE, FR, US" in html
+    True
+    """
+    if data.table is None:
+        return ""
+    columns = data.table.columns
+    rows = [_row(column) for column in columns[:_MOST_COLUMNS]]
+    if len(columns) > _MOST_COLUMNS:
+        rows.append(f"<tr><td>and {len(columns) - _MOST_COLUMNS} more</td></tr>")
+    return (
+        '<div class="estimator-table"><details><summary>Columns</summary>'
+        '<table class="parameters-table"><tbody>'
+        "<tr><th>Name</th><th>Read as</th><th>What was learned</th></tr>"
+        f"{''.join(rows)}</tbody></table></details></div>"
+    )
+
+
+def _row(column: Column) -> str:
+    cells = (str(column.name), column.kind, _learned(column))
+    written = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr class="default">{written}</tr>'
+
+
+def _learned(column: Column) -> str:
+    if column.kind == CATEGORY:
+        return _categories(column.categories)
+    return {
+        NUMBER: "scale and quantiles",
+        TIME: "days, time of day, day of the week, day of the year",
+        TEXT: "a linear model of words and characters",
+    }.get(column.kind, "")
+
+
+def _categories(categories: tuple[Any, ...]) -> str:
+    if not categories:
+        return "no category in five rows or more"
+    if len(categories) <= _MOST_CATEGORIES:
+        names = ", ".join(sorted(map(str, categories)))
+        return f"{len(categories)} categories: {names}"
+    names = ", ".join(map(str, categories[:_MOST_CATEGORIES]))
+    return f"{len(categories)} categories: {names}, ..."
