@@ -15,7 +15,6 @@ from skbin.default_network import (
     refuse_parameters_of_others,
     takes_missing_values,
 )
-from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import require_device
 from skbin.machine.randomness import draw_seed
 from skbin.memory.cache import load_or_train
@@ -405,7 +404,6 @@ length), list or Series of str, dict of arrays, or torch Dataset
             warn_if_positive_is_frequent(
                 samples.labels,
                 *samples.class_totals(),
-                stacklevel=stacklevel_of_user() + 1,
             )
         if fresh:
             warn_if_prior_is_resampled(self, samples)

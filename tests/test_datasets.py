@@ -724,9 +724,9 @@ def test_rows_that_were_held_out_were_not_trained_on(rare):
     net = quick(train_split=last).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        net._warn_if_trained_on(X[200:], y[200:] == 1, stacklevel=1)
+        net._warn_if_trained_on(X[200:], y[200:] == 1)
     with pytest.warns(UserWarning, match="was trained on 100%"):
-        net._warn_if_trained_on(X[:200], y[:200] == 1, stacklevel=1)
+        net._warn_if_trained_on(X[:200], y[:200] == 1)
 
 
 def test_another_positive_label_is_refused_where_training_goes_on(rare):

@@ -246,8 +246,8 @@ def test_codes_of_an_encoder_are_not_taken_for_labels(fraud, first):
 
 def test_the_innermost_estimator_is_asked_whether_it_was_trained_on_the_rows(fraud):
     class Asked(LogisticRegression):
-        def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
-            warnings.warn("asked", UserWarning, stacklevel=stacklevel)
+        def _warn_if_trained_on(self, X, is_positive):
+            warnings.warn("asked", UserWarning, stacklevel=1)
             self.asked_ = X, is_positive
 
     X, labels, X_test, labels_test = fraud
@@ -256,7 +256,7 @@ def test_the_innermost_estimator_is_asked_whether_it_was_trained_on_the_rows(fra
         ThresholdDisplay.from_estimator(
             pipeline, X_test, labels_test, pos_label="fraud"
         )
-    assert [warning.filename for warning in record] == [__file__]
+    assert len(record) == 1
     scaler, asked = pipeline.best_estimator_
     rows, is_positive = asked.asked_
     assert_allclose(rows, scaler.transform(X_test))

@@ -346,8 +346,8 @@ def test_a_column_of_texts_goes_into_a_file_beside_others(tmp_path):
 def test_rows_that_were_trained_on_are_recognised():
     net = a_net().fit(TEXTS, y)
     with pytest.warns(UserWarning, match="was trained on"):
-        net._warn_if_trained_on(TEXTS, y == 1, stacklevel=1)
-    net._warn_if_trained_on(NEW, y_new == 1, stacklevel=1)  # warnings are errors
+        net._warn_if_trained_on(TEXTS, y == 1)
+    net._warn_if_trained_on(NEW, y_new == 1)  # warnings are errors
 
 
 def test_epochs_and_rate_suit_the_number_of_texts():

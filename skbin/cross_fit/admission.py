@@ -1,6 +1,5 @@
 """Checks of the arguments of `CrossFitClassifier.fit`, before training."""
 
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -21,7 +20,7 @@ from skbin.data.labels import (
     find_labels,
     warn_if_positive_is_frequent,
 )
-from skbin.machine.callers import fitting_steps, stacklevel_of_user
+from skbin.machine.callers import fitting_steps, warn_user
 from skbin.nesting import chosen_positive_label, innermost, layers
 
 
@@ -76,7 +75,6 @@ def labels_of_fit(
             labels,
             weight[~is_positive].sum(),
             weight[is_positive].sum(),
-            stacklevel=stacklevel_of_user() + 1,
         )
     return labels
 
@@ -115,11 +113,10 @@ def warn_if_resampled_before() -> None:
         type(step).__name__ for step in fitting_steps() if hasattr(step, "fit_resample")
     ]
     if samplers:
-        warnings.warn(
+        warn_user(
             f"{' and '.join(samplers)} has resampled the rows before the cross-fit, so "
             "that probabilities, cutoff and report refer to the share of positives "
             "that the sampler drew. Put the sampler inside: "
             "CrossFitClassifier(make_pipeline(sampler, classifier)).",
             UserWarning,
-            stacklevel=stacklevel_of_user(),
         )

@@ -1,7 +1,6 @@
 """The user's rule for the cutoff, checked before training: `CutoffRule`."""
 
 import inspect
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -12,7 +11,6 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
 from skbin.cutoffs.curve import Objective
 from skbin.cutoffs.scored_rows import read_rows
-from skbin.machine.callers import stacklevel_of_user
 
 _SET_HERE = {"y_true", "y_score", "sample_weight", "pos_label", "scale"}
 _KNOWN = inspect.signature(select_threshold).parameters.keys() - _SET_HERE
@@ -61,9 +59,7 @@ class CutoffRule:
                 "combined with sample_weight. Leave out one of them."
             )
         scores = np.full(len(y), 0.5)
-        read_rows(
-            y, scores, weight, pos_label, "probability", cost_matrix, stacklevel=1
-        )
+        read_rows(y, scores, weight, pos_label, "probability", cost_matrix)
 
     def choose(
         self,
@@ -83,20 +79,13 @@ class CutoffRule:
                 [_at(entry, has_score) for entry in row]
                 for row in arguments["cost_matrix"]
             ]
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            choice = select_threshold(
-                y[has_score],
-                score[has_score],
-                sample_weight=None if weight is None else weight[has_score],
-                pos_label=pos_label,
-                **arguments,
-            )
-        for warning in caught:
-            warnings.warn(
-                warning.message, warning.category, stacklevel=stacklevel_of_user()
-            )
-        return choice
+        return select_threshold(
+            y[has_score],
+            score[has_score],
+            sample_weight=None if weight is None else weight[has_score],
+            pos_label=pos_label,
+            **arguments,
+        )
 
 
 def _at(entry: Any, rows: NDArray[np.bool_]) -> Any:

@@ -1,7 +1,6 @@
 """Which rows each member is trained on, and which are left out: `splits_of`."""
 
 import reprlib
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -16,7 +15,7 @@ from sklearn.model_selection import (
 
 from skbin.data.dicts import is_dict
 from skbin.data.labels import BinaryLabels
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 from skbin.machine.randomness import draw_seed
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -108,11 +107,10 @@ def _n_folds(wanted: int, y: NDArray[Any], weight: Any, labels: BinaryLabels) ->
             f"CrossFitClassifier needs two rows of each class, got {n_rarer} of "
             f"{label!r} (rows of weight zero do not count), in {len(y)} sample(s)."
         )
-    warnings.warn(
+    warn_user(
         f"y has {n_rarer} rows of {label!r}, so that {n_rarer} folds are used instead "
         f"of cv={wanted}: each leaves out one of them.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
     return n_rarer
 
@@ -144,13 +142,12 @@ def _warn_of_one_class(
     number = numbers[0]
     n_others = len(numbers) - 1
     others = f", and {n_others} more leave out only one class" if n_others else ""
-    warnings.warn(
+    warn_user(
         f"Split {number} of cv{_groups_of(params, splits[number][1])} leaves out no "
         f"row of {missing[number][0]!r}{others}: rows of one class say little about "
         "how good a member is, or when to stop it. Choose a splitter that stratifies, "
         "such as StratifiedGroupKFold, or fewer folds.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
 
 

@@ -1,6 +1,5 @@
 """The choice of a cutoff from scores, with its uncertainty: `select_threshold`."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -30,6 +29,7 @@ from skbin.cutoffs.smoothing import (
     smoothed_values,
 )
 from skbin.data.labels import BinaryLabels
+from skbin.machine.callers import warn_user
 
 # Measured by examples/benchmarks/cutoffs.py: below, intervals cover too seldom.
 _FEWEST_FOR_INTERVALS = 10
@@ -290,9 +290,8 @@ def select_threshold(
     >>> round(choice.theory_threshold, 4)  # these scores are not calibrated
     0.0909
     """
-    user = 4  # frames from a function called here to the user, with the validation
     rows, labels = read_rows(
-        y_true, y_score, sample_weight, pos_label, scale, cost_matrix, stacklevel=user
+        y_true, y_score, sample_weight, pos_label, scale, cost_matrix
     )
     limits = {
         "min_precision": min_precision,
@@ -308,7 +307,7 @@ def select_threshold(
         score_type=float_type(y_score),
     )
     curve = objective.curve(rows)
-    warn_if_other_class_is_meant(curve, rows, labels, pos_label, stacklevel=user)
+    warn_if_other_class_is_meant(curve, rows, labels, pos_label)
     by_counts = objective.by_cost or objective.from_counts is not None
     found = distributions_of(rows, scale) if by_counts else None
     smooth = found if method == "smooth" else None
@@ -322,7 +321,7 @@ def select_threshold(
     else:
         cutoff = float(curve.thresholds[curve.best()])
     threshold, as_logit = same_decisions_on_both_scales(
-        cutoff, rows.score, scale, objective.score_type, stacklevel=user
+        cutoff, rows.score, scale, objective.score_type
     )
     place = curve.index_of(cutoff)
     apparent = float(objective.sign * curve.values[place])
@@ -343,7 +342,7 @@ def select_threshold(
             )
         # With a guarantee the value is that at a limit, and not a maximum.
         optimism = replicates.optimism if guarantee is None else 0.0
-        if _has_enough_rows(rows, labels, stacklevel=user):
+        if _has_enough_rows(rows, labels):
             tail = tail_of(rows, confidence_level)
             # A metric may be undefined on a replicate.
             intervals = np.nanquantile(
@@ -412,9 +411,7 @@ def _theory_threshold(cost_matrix: Any) -> float | None:
     return float(np.clip(by_alarm / by_both, 0, 1)) if by_both > 0 else None
 
 
-def _has_enough_rows(
-    rows: ScoredRows, labels: BinaryLabels, *, stacklevel: int
-) -> bool:
+def _has_enough_rows(rows: ScoredRows, labels: BinaryLabels) -> bool:
     """Return whether there are enough rows for intervals; warn if there are few."""
     counts = np.bincount(rows.y[rows.weight > 0], minlength=2)
     fewest = counts.min()
@@ -425,11 +422,10 @@ def _has_enough_rows(
     if not has_intervals:
         what = f"fewer than {_FEWEST_FOR_INTERVALS} give no intervals (they are NaN)"
     rarer = labels.positive if counts.argmin() else labels.negative
-    warnings.warn(
+    warn_user(
         f"y_true has {fewest} samples of {rarer!r}, and {what}. Give more samples, "
         "such as the out-of-fold scores of all rows, or pass n_bootstraps=0 to silence "
         "this warning.",
         UserWarning,
-        stacklevel=stacklevel,
     )
     return has_intervals

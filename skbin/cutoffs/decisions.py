@@ -48,7 +48,7 @@ def bayes_decisions(y_score: ArrayLike, cost_matrix: Any) -> NDArray[np.bool_]:
     """
     if cost_matrix is None:
         raise ValueError("bayes_decisions needs a cost_matrix, got None.")
-    score = checked_scores(y_score, "probability", column=1, stacklevel=3)
+    score = checked_scores(y_score, "probability", column=1)
     (true_negative, false_positive), (false_negative, true_positive) = costs_by_sample(
         cost_matrix, len(score)
     )

@@ -1,7 +1,6 @@
 """Warnings where the other class may be the one that is looked for."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from skbin.cutoffs.curve import Curve
 from skbin.cutoffs.scored_rows import ScoredRows
 from skbin.data.labels import BinaryLabels, warn_if_positive_is_frequent
+from skbin.machine.callers import warn_user
 
 _N_STANDARD_ERRORS = 3
 
@@ -18,27 +18,22 @@ def warn_if_other_class_is_meant(
     rows: ScoredRows,
     labels: BinaryLabels,
     pos_label: Any,
-    *,
-    stacklevel: int,
 ) -> None:
     """Warn of a frequent positive class by default, else of a ranking upside down."""
     negative, positive = np.bincount(rows.y, weights=rows.weight)
     is_text = labels.classes.dtype.kind in "OUST"
     if pos_label is None and is_text and positive > negative:
-        warn_if_positive_is_frequent(
-            labels, negative, positive, stacklevel=stacklevel + 1
-        )
+        warn_if_positive_is_frequent(labels, negative, positive)
         return
     auc = curve.roc_auc()
     if auc >= 0.5 - _N_STANDARD_ERRORS * _standard_error_without_skill(rows):
         return
-    warnings.warn(
+    warn_user(
         f"Samples of the positive class, {labels.positive!r}, score lower than the "
         f"others: ROC AUC {auc:.3g}, far below 0.5. If y_score is the probability of "
         f"{labels.negative!r}, pass pos_label={labels.negative!r}, or the other column "
         "of predict_proba.",
         UserWarning,
-        stacklevel=stacklevel,
     )
 
 

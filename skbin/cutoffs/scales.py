@@ -1,12 +1,13 @@
 """A cutoff as a probability and as a logit, which make the same decisions."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+
+from skbin.machine.callers import warn_user
 
 
 def on_both_scales(
@@ -23,8 +24,6 @@ def same_decisions_on_both_scales(
     score: NDArray[np.float64],
     scale: str,
     score_type: np.dtype[Any],
-    *,
-    stacklevel: int,
 ) -> tuple[float, float]:
     """Give the cutoff as the probability and the logit that cut the same scores off.
 
@@ -34,12 +33,11 @@ def same_decisions_on_both_scales(
         return cutoff, _converted(cutoff, score, logit, np.inf, score_type)
     threshold = _converted(cutoff, score, expit, 1.0, score_type)
     if not np.array_equal(expit(score) >= threshold, score >= cutoff):
-        warnings.warn(
+        warn_user(
             f"choice.threshold={threshold:.17g} calls more samples positive than "
             f"choice.logit={cutoff:.17g}, because probabilities round off the "
             "difference between such logits. Compare logits with choice.logit instead.",
             UserWarning,
-            stacklevel=stacklevel,
         )
     return threshold, cutoff
 

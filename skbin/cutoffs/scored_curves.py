@@ -42,7 +42,6 @@ def curves_of_scores(
     n_bootstraps: int,
     confidence_level: float,
     random_state: Any,
-    stacklevel: int,
 ) -> dict[str, Any]:
     """Give thresholds, values, bands, outcomes and reliability, by ascending cutoff."""
     given = {
@@ -61,14 +60,11 @@ def curves_of_scores(
         pos_label,
         "probability",
         cost_matrix,
-        stacklevel=stacklevel + 1,
     )
     objectives = _objectives(metrics, cost_matrix)
     curves = {name: objective.curve(rows) for name, objective in objectives.items()}
     curve = next(iter(curves.values()))
-    warn_if_other_class_is_meant(
-        curve, rows, labels, pos_label, stacklevel=stacklevel + 1
-    )
+    warn_if_other_class_is_meant(curve, rows, labels, pos_label)
     thresholds = curve.thresholds[::-1]
     # Above all scores precision, of no alarms, would fall to 0.
     shown = thresholds <= rows.score.max()

@@ -1,6 +1,5 @@
 """Labels, scores, weights and costs of one call, checked: `ScoredRows`."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from skbin.data.labels import BinaryLabels, find_labels
+from skbin.machine.callers import warn_user
 
 
 class ScoredRows(NamedTuple):
@@ -43,13 +43,11 @@ def read_rows(
     pos_label: Any,
     scale: str,
     cost_matrix: Any,
-    *,
-    stacklevel: int,
 ) -> tuple[ScoredRows, BinaryLabels]:
     """Check what the user gave, and turn it into rows; find their labels."""
     y_true = column_or_1d(y_true)
     column = int(pos_label is None or pos_label not in np.unique(y_true)[:1].tolist())
-    score = checked_scores(y_score, scale, column, stacklevel=stacklevel + 1)
+    score = checked_scores(y_score, scale, column)
     check_consistent_length(y_true, score)
     weight = np.ones(len(score))
     if sample_weight is not None:
@@ -73,9 +71,7 @@ def read_rows(
     return rows.at(np.flatnonzero(weight > 0)), labels
 
 
-def checked_scores(
-    y_score: Any, scale: str, column: int, *, stacklevel: int
-) -> NDArray[Any]:
+def checked_scores(y_score: Any, scale: str, column: int) -> NDArray[Any]:
     """Check scores by their scale; `column` of `predict_proba` is that to pass."""
     if np.ndim(y_score) == 2 and np.shape(y_score)[1] == 2:
         raise ValueError(
@@ -97,12 +93,11 @@ def checked_scores(
             "decision_function, pass scale='logit'."
         )
     if np.isin(score, [0.0, 1.0]).all():
-        warnings.warn(
+        warn_user(
             f"y_score ({np.asarray(y_score).dtype.name}) holds nothing but 0 and 1, as "
             "predict gives labels, which leave no cutoff to choose. Pass "
             f"predict_proba(X)[:, {column}].",
             UserWarning,
-            stacklevel=stacklevel,
         )
     return score
 

@@ -171,9 +171,7 @@ random_state, scale, ax, **kwargs
             labels = find_labels(np.asarray(estimator.classes_), pos_label)
             is_positive = labels.encode(y) == 1
             if hasattr(net, "_warn_if_trained_on"):
-                net._warn_if_trained_on(
-                    input_of_innermost(estimator, X), is_positive, stacklevel=3
-                )
+                net._warn_if_trained_on(input_of_innermost(estimator, X), is_positive)
             rows = {
                 "y_true": y,
                 "y_score": estimator.predict_proba(X)[:, labels.positive_index],
@@ -187,7 +185,6 @@ random_state, scale, ax, **kwargs
             n_bootstraps=n_bootstraps,
             confidence_level=confidence_level,
             random_state=random_state,
-            stacklevel=3,
         )
         name = name or type(net).__name__
         display = cls(**curves, choice=choice, cost_matrix=costs, estimator_name=name)
@@ -268,7 +265,6 @@ random_state, scale, ax, **kwargs
             n_bootstraps=n_bootstraps,
             confidence_level=confidence_level,
             random_state=random_state,
-            stacklevel=3,
         )
         display = cls(
             **curves, choice=choice, cost_matrix=cost_matrix, estimator_name=name

@@ -1,11 +1,12 @@
 """From the user's labels to targets 0 and 1."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skbin.machine.callers import warn_user
 
 
 class BinaryLabels(NamedTuple):
@@ -130,18 +131,15 @@ def warn_if_positive_is_frequent(
     labels: BinaryLabels,
     negative_weight: float,
     positive_weight: float,
-    *,
-    stacklevel: int = 2,
 ) -> None:
     """Warn if alphabetical order makes the more frequent class the positive one."""
     if labels.classes.dtype.kind not in "OUST" or positive_weight <= negative_weight:
         return
-    warnings.warn(
+    warn_user(
         f"The positive class is {labels.positive!r}, the second label in alphabetical "
         "order and the more frequent one. Weights, probabilities and cutoffs refer to "
         f"it. If you look for {labels.negative!r}, pass "
         f"pos_label={labels.negative!r}; else pass pos_label={labels.positive!r} to "
         "silence this warning.",
         UserWarning,
-        stacklevel=stacklevel,
     )

@@ -1,12 +1,11 @@
 """A warning about strings that are not categories but numbers, dates or ids."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 # Warn only if a column loses information: if few of its values get their own code, and
 # there are enough rows to tell.
@@ -20,13 +19,12 @@ def warn_if_no_category(name: Any, seen: Counter[Any], kept: tuple[Any, ...]) ->
     fix = _what_to_do(name, seen, kept)
     if fix is None or seen.total() < _FEWEST_ROWS:
         return
-    warnings.warn(
+    warn_user(
         f"Column {name!r} holds {len(seen)} different strings, such as "
         f"{next(iter(seen))!r}, and is read as categories. {fix} To keep them as "
         "categories without this warning, name the column in categorical_features; "
         f"to read them as texts, pass text_features=[{name!r}].",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 # Steps of float32 in the spread of a column, below which neighbours become equal.
 _FEWEST_STEPS = 2**10
@@ -68,13 +68,12 @@ def warn_of_offset(offset: Any, what: str) -> None:
     """Warn that weights alone say nothing of the numbers that they have learned."""
     if offset is None:
         return
-    warnings.warn(
+    warn_user(
         f"Weights are {what} without the constants that fit subtracted from columns "
         "far from zero, such as times and ids; with other constants, predictions are "
         "wrong. Keep the whole estimator (skbin.save, pickle), or bring such columns "
         "near zero yourself, in the same way each time.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
 
 

@@ -1,10 +1,11 @@
 """Which rows an estimator was trained on, in a few kilobytes."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skbin.machine.callers import warn_user
 
 _SIZE = 1000
 _CHUNK = 4096
@@ -71,7 +72,6 @@ def warn_if_trained_on(
     is_positive: NDArray[np.bool_],
     *,
     name: str,
-    stacklevel: int,
 ) -> None:
     """Warn if most of the positive rows, or of all, are among those seen in training.
 
@@ -84,12 +84,11 @@ def warn_if_trained_on(
     if share < 0.5:
         return
     which = "positive rows" if of_positives == share else "rows"
-    warnings.warn(
+    warn_user(
         f"{name} was trained on {share:.0%} of these {which}: their scores are too "
         "optimistic to judge or choose a cutoff. Use held-out rows, or "
         "cross_val_predict. If these rows were held out, the data have many equal "
         "rows, perhaps because they were resampled before the split: resample inside "
         "an imbalanced-learn Pipeline instead.",
         UserWarning,
-        stacklevel=stacklevel,
     )

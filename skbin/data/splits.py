@@ -1,7 +1,6 @@
 """Which rows are held out inside of training, and which are trained on."""
 
 import copy
-import warnings
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -12,7 +11,7 @@ from skorch.dataset import ValidSplit
 from torch.utils.data import Subset
 
 from skbin.data.rows import TensorRows, resolve
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +111,10 @@ def _is_alone(y: NDArray[Any]) -> NDArray[np.bool_]:
     counts = np.bincount(y.astype(int), minlength=2)
     if counts.min() > 1:
         return np.zeros(len(y), dtype=bool)
-    warnings.warn(
+    warn_user(
         f"Class {counts.argmin()} has one distinct row, which stays in training: the "
         "held-out rows contain none of this class.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
     return counts[y.astype(int)] == 1
 

@@ -1,6 +1,5 @@
 """A raw table as an array of numbers that a network can embed."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from skbin.data.cells import (
 from skbin.data.mistaken import warn_if_no_category
 from skbin.data.texts import TextReader, learn_model, learn_reader
 from skbin.data.which_texts import texts_among
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 # Codes of a column of categories. Categories in few rows of fit share one code, which
 # also stands for unknown categories in predictions.
@@ -355,11 +354,10 @@ def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
     if learned.kind == CATEGORY:
         return _codes(learned, cells, kind)[:, np.newaxis]
     if learned.kind == EMPTY and kind != EMPTY:
-        warnings.warn(
+        warn_user(
             f"Column {learned.name!r} held no values in fit, so that nothing was "
             "learned about it. Its values are read as missing.",
             UserWarning,
-            stacklevel=stacklevel_of_user(),
         )
     if kind == EMPTY or learned.kind == EMPTY:
         return np.full((len(cells), 1), np.nan)

@@ -1,7 +1,6 @@
 """A `CrossFitClassifier` as JSON and tensors: its members and what it learned."""
 
 import json
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +15,7 @@ from skbin.cross_fit.estimator import FROM_MEMBERS, CrossFitClassifier
 from skbin.cutoffs.choice import ThresholdChoice
 from skbin.export.description import FORMAT, describe
 from skbin.export.table import require
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 KEY = "cross_fit"
 _SCORES, _POSITIVES, _WEIGHT, _GROUPS = (
@@ -74,12 +73,11 @@ def _parameters(model: CrossFitClassifier) -> dict[str, Any]:
         try:
             written[name] = json.loads(json.dumps(value, default=np.generic.item))
         except (TypeError, ValueError):
-            warnings.warn(
+            warn_user(
                 f"save leaves out {name}={value!r}. The loaded CrossFitClassifier "
                 "predicts the same but has the default value; set it before the next "
                 "fit.",
                 UserWarning,
-                stacklevel=stacklevel_of_user(),
             )
     return written
 

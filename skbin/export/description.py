@@ -1,7 +1,6 @@
 """What `save` writes: a trained estimator as JSON and tensors."""
 
 import json
-import warnings
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +12,7 @@ from torch import nn
 from skbin.classifier import BinaryNetClassifier
 from skbin.export.fitted import describe_fitted, require_shape_for_weights
 from skbin.export.names import name_of
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 # 1 and 2 named private modules, and chose how data are loaded: see `format_2`.
 FORMAT = 3
@@ -137,11 +136,10 @@ def _report(left_out: list[str]) -> None:
             "criterion__reduction='sum' instead of an instance."
         )
     if left_out:
-        warnings.warn(
+        warn_user(
             f"save leaves out {', '.join(left_out)}. The loaded estimator predicts the "
             "same, and has their defaults; set them again before you train it.",
             UserWarning,
-            stacklevel=stacklevel_of_user(),
         )
 
 

@@ -1,10 +1,9 @@
 """Files of formats 1 and 2: they named private modules, and how data are loaded."""
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 _NAMES = {
     "skbin.conv_net:ConvNet": "skbin:ConvNet",
@@ -68,11 +67,10 @@ def in_format_3(described: dict[str, Any]) -> dict[str, Any]:
     }
     left_out = [k for k, v in loaders.items() if v not in _DEFAULT_LOADERS]
     if left_out:
-        warnings.warn(
+        warn_user(
             f"The file sets {', '.join(left_out)}, which is ignored: a file does not "
             "choose how data are loaded. Set it by set_params if you need it.",
             UserWarning,
-            stacklevel=stacklevel_of_user(),
         )
     for name, value in params.items():
         if isinstance(value, dict) and "import" in value:

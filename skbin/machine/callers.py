@@ -1,17 +1,58 @@
 """Who has called: the line of the user, and the pipelines on the way."""
 
+import re
 import sys
+import warnings
 from typing import Any
 
+_shown: dict[str, tuple[Any, set[tuple[Any, ...]]]] = {}
 _OURS = ("skbin", "sklearn", "skorch", "joblib", "contextlib", "imblearn")
 
 
-def stacklevel_of_user() -> int:
-    """Count the frames between the caller and the first one outside these libraries."""
-    frame, level = sys._getframe(1), 1
+def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's that led here, once for each line.
+
+    That is what Python's default filter promises; but Python forgets what it has shown
+    when a library on the way changes the filters, and a search would warn in each fold.
+    Other filters ("always", "error" and so on) do what they say.
+    """
+    frame = _frame_of_user()
+    module = str(frame.f_globals.get("__name__", "<unknown>"))
+    where = (frame.f_code.co_filename, frame.f_lineno)
+    # A notebook deletes it before each cell, and what it has shown is then forgotten.
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    known, shown = _shown.setdefault(module, (registry, set()))
+    if known is not registry:
+        shown = set()
+        _shown[module] = (registry, shown)
+    # The numbers in a message may differ between folds.
+    key = (re.sub(r"\d+", "0", str(message)), *where)
+    if (
+        key in shown
+        and _action_for(str(message), category, module, where[1]) == "default"
+    ):
+        return
+    shown.add(key)
+    warnings.warn_explicit(message, category, *where, module, registry)
+
+
+def _frame_of_user() -> Any:
+    frame = sys._getframe(2)
     while frame.f_back and _library_of(frame) in _OURS:
-        frame, level = frame.f_back, level + 1
-    return level
+        frame = frame.f_back
+    return frame
+
+
+def _action_for(text: str, category: type[Warning], module: str, line: int) -> str:
+    for action, message, of, in_module, at_line in warnings.filters:
+        if (
+            (message is None or message.match(text))
+            and issubclass(category, of)
+            and (in_module is None or in_module.match(module))
+            and at_line in (0, line)
+        ):
+            return action
+    return "default"
 
 
 def _library_of(frame) -> str:

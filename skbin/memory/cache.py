@@ -13,6 +13,7 @@ from filelock import FileLock
 from joblib.memory import CacheWarning
 from sklearn.utils.validation import check_memory
 
+from skbin.machine.callers import warn_user
 from skbin.machine.randomness import turn_of_this_thread
 from skbin.memory.checkpoints import Checkpoints
 from skbin.memory.fingerprint import Fingerprint
@@ -156,10 +157,9 @@ class _Entry:
             state: dict[str, Any] = unpickled(written, self.code)
             return state
         except Exception as error:  # a damaged pickle may raise anything
-            warnings.warn(
+            warn_user(
                 f"An entry of the memory folder {self.store.location} cannot be read "
                 f"({type(error).__name__}: {error}). The network is trained again.",
-                stacklevel=2,
             )
             return None
 
@@ -189,8 +189,7 @@ class _Entry:
 
 
 def _warn_not_kept(error: Exception) -> None:
-    warnings.warn(
+    warn_user(
         "memory cannot be used, so the network is trained without it: "
         f"{type(error).__name__}: {error}.",
-        stacklevel=2,
     )

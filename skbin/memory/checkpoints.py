@@ -2,10 +2,10 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from skbin.machine.callers import warn_user
 from skbin.machine.randomness import RandomState
 
 # Saving takes at most this fraction of the time; trainings shorter than a second save
@@ -43,10 +43,9 @@ class Checkpoints:
 
 
 def _warn_cannot_resume(error: Exception) -> None:
-    warnings.warn(
+    warn_user(
         "The state of this training cannot be written to memory. If it is killed, it "
         f"starts again from the beginning: {type(error).__name__}: {error}. Leave out "
         "of __getstate__ of the module and the callbacks what pickle refuses, such as "
         "locks and open files, or make room in the folder.",
-        stacklevel=2,
     )

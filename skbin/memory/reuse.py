@@ -1,12 +1,12 @@
 """A warning where nothing that `memory` keeps can ever be used again."""
 
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from skbin.machine.callers import warn_user
 from skbin.memory.fingerprint import Fingerprint
 
 # Folds of a cross-validation may have targets in common, but seldom more than 10 do.
@@ -47,14 +47,13 @@ class Reuse:
         if was_reused or n_trained <= _MOST_WITHOUT_REUSE or self.root in _warned:
             return
         _warned.add(self.root)
-        warnings.warn(
+        warn_user(
             f"memory has trained {n_trained} networks with the same parameters and "
             "targets, on X of one shape but with other values each time, and could "
             "reuse none of them. A step before the net that draws random numbers makes "
             "other rows in each fit: give it a random_state, as SMOTE(random_state=0) "
             "or TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0)).",
             UserWarning,
-            stacklevel=2,
         )
 
     def _note(self, name: str) -> None:

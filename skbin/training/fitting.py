@@ -25,7 +25,6 @@ from skbin.data.offsets import warn_of_offset
 from skbin.data.rows import TensorRows, is_in_memory, resolve, targets_of, weights_of
 from skbin.data.seen import SeenRows
 from skbin.data.splits import HeldOut, split_rows
-from skbin.machine.callers import stacklevel_of_user
 from skbin.machine.devices import give_memory_back
 from skbin.machine.randomness import seeded
 from skbin.training.early_stopping import split_to_stop
@@ -254,8 +253,7 @@ def settle(
     elif not isinstance(net.pos_weight, str):
         pos_weight = _pos_weight(net, data, totals)
     if is_first and samples.target is not None:
-        stacklevel = stacklevel_of_user() + 1
-        warn_if_pos_weight_inverted(pos_weight, *totals, stacklevel=stacklevel)
+        warn_if_pos_weight_inverted(pos_weight, *totals)
     if is_first and drawn.share in (0, 1) and (totals > 0).all():
         raise ValueError(
             "Samples of two classes are needed to train on, but the sampler draws rows "

@@ -1,6 +1,5 @@
 """The loss: which criteria fit one output, `pos_weight` and sample weights."""
 
-import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skbin.machine.callers import warn_user
 from skbin.training.module import uncompiled
 
 _OF_TWO_OUTPUTS = (nn.CrossEntropyLoss, nn.NLLLoss)
@@ -216,7 +216,7 @@ pos_weight=9.
 
 
 def warn_if_pos_weight_inverted(
-    pos_weight: float, negative: float, positive: float, *, stacklevel: int
+    pos_weight: float, negative: float, positive: float
 ) -> None:
     """Warn if the weight makes the rare class count even less."""
     # A class is rare up to one row in three; near one half, no weight is inverted.
@@ -225,13 +225,12 @@ def warn_if_pos_weight_inverted(
     )
     if not is_upside_down:
         return
-    warnings.warn(
+    warn_user(
         f"pos_weight={pos_weight:g} makes the rare class count even less: the positive "
         f"class has {positive:g} of {negative + positive:g} rows. To weight both "
         f"classes equally, use n_negative / n_positive, {negative / positive:.3g} "
         "here, or pos_weight='balanced'.",
         UserWarning,
-        stacklevel=stacklevel,
     )
 
 

@@ -371,7 +371,7 @@ class PredictingNet(LogitNet):
             batch_prior=self.batch_prior_,
         )
 
-    def _warn_if_trained_on(self, X, is_positive, *, stacklevel):
+    def _warn_if_trained_on(self, X, is_positive):
         """Warn if most of these rows were trained on; displays ask for it."""
         if self._data is None or self._data.seen_rows is None:
             return
@@ -380,7 +380,6 @@ class PredictingNet(LogitNet):
             admit_for_prediction(self, X, self._data).X,
             is_positive,
             name=type(self).__name__,
-            stacklevel=stacklevel + 1,
         )
 
 

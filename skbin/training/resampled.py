@@ -1,9 +1,8 @@
 """Whether ``prior="train"`` would refer to rows that were resampled before `fit`."""
 
-import warnings
 from typing import Any
 
-from skbin.machine.callers import fitting_steps, stacklevel_of_user
+from skbin.machine.callers import fitting_steps, warn_user
 
 
 def warn_if_prior_is_resampled(net: Any, samples: Any) -> None:
@@ -17,12 +16,11 @@ def warn_if_prior_is_resampled(net: Any, samples: Any) -> None:
         return
     negatives, positives = samples.class_totals()
     share = positives / (negatives + positives)
-    warnings.warn(
+    warn_user(
         "prior='train' refers to the rows that fit was given, which "
         f"{' and '.join(samplers)} has resampled: {share:.3g} of them are positive. "
         "Pass the share of positives in your data, such as prior=0.03; or leave the "
         f"sampler out, and see pos_weight. If {share:.3g} is that share, pass "
         "prior=None.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )

@@ -1,6 +1,5 @@
 """What batches draw: the sampler behind them, and the share of positives."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch.utils.data import (
 
 from skbin.data.batches import TensorBatches
 from skbin.data.rows import targets_of, weights_of
-from skbin.machine.callers import stacklevel_of_user
+from skbin.machine.callers import warn_user
 
 
 class Drawn(NamedTuple):
@@ -88,9 +87,8 @@ def warn_if_weighed_twice(
     share = totals[1] / totals.sum()
     if not isinstance(pos_weight, str) or not drawn.share > share * (1 + 1e-6):
         return
-    warnings.warn(
+    warn_user(
         "pos_weight='balanced' together with a sampler that draws positives more often "
         "weights them twice. Use one of the two.",
         UserWarning,
-        stacklevel=stacklevel_of_user(),
     )
