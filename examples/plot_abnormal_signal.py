@@ -2,14 +2,14 @@
 An abnormal signal
 ==================
 
-One heartbeat in twenty-five is abnormal, somewhere within it, and no two recordings
-have the same length. Residual blocks and a linear model over random convolutions find
-it together; the cutoff is set by how many alarms a nurse can check: fifty in a thousand
+One heartbeat in twenty-five is abnormal, at an unknown position, and recordings differ
+in length. Residual blocks and a linear model over random convolutions find it together;
+the cutoff follows from the number of alarms that a nurse can check: fifty in a thousand
 beats.
 
-The beats are simulated. For real signals give the path of a ``.npz`` file with ``X`` of
-shape (n, channels, length) and labels ``y`` on the command line; series of the UCR
-archive come in this form from ``sktime`` or ``aeon``.
+The beats are simulated. For real signals, pass the path of a ``.npz`` file with ``X``
+of shape (n, channels, length) and labels ``y`` on the command line; ``sktime`` and
+``aeon`` provide series of the UCR archive in this form.
 """
 
 # %%
@@ -67,10 +67,11 @@ for ax, label, title in zip(axes, (0, 1), ("normal", "abnormal"), strict=True):
 # %%
 # Three networks, and a cutoff
 # ----------------------------
-# Each of the three is stopped by beats that it has not seen, and so each beat has a
-# score from outside. These scores choose the cutoff that finds the most abnormal beats
-# with at most fifty alarms in a thousand. One network, trained on all rows, is compared.
-# Fifteen epochs are enough to show it; leave ``max_epochs`` out for your own signals.
+# Each of the three is stopped early by beats that it was not trained on, which gives
+# every beat a score from such a network. These scores choose the cutoff that finds the
+# most abnormal beats with at most fifty alarms in a thousand. A single network, trained
+# on all rows, is the comparison. Fifteen epochs are enough here; leave ``max_epochs``
+# out for your own signals.
 one_network = BinaryNetClassifier(max_epochs=15, random_state=0)
 model = CrossFitClassifier(
     one_network,
@@ -90,7 +91,7 @@ ax.set_title("Abnormal beats found")
 # As many alarms as can be checked
 # --------------------------------
 print(model.choice_)
-print(f"Alarms: {model.report_['alarms per 1000']} of 1,000 beats are to be expected")
+print(f"Alarms to expect in 1,000 beats: {model.report_['alarms per 1000']}")
 tn, fp, fn, tp = confusion_matrix(y_test, model.predict(X_test)).ravel()
 print(f"\nTest: {tp} of {tp + fn} abnormal beats found, by {tp + fp} alarms")
 print(f"in {len(y_test)} beats.")

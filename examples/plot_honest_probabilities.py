@@ -1,14 +1,14 @@
 """
-Probabilities one can act on
+Probabilities you can act on
 ============================
 
 A missed fraud costs ten times as much as a false alarm. The theoretical cutoff is then
-1 / (1 + 10), if the probabilities are right. Weighting the rare class makes a network
-find it, and makes each of its probabilities too high. The parameter ``prior`` undoes
-the shift; then the theoretical cutoff is close to the best one on the data.
+1 / (1 + 10), if probabilities are calibrated. Weighting the rare class helps a network
+find it, but makes all probabilities too high. The parameter ``prior`` undoes the shift;
+then the theoretical cutoff is close to the best one on the data.
 
-The data are simulated. To see the same for data of your own, give the path of a
-``.npz`` file with ``X`` and ``y`` on the command line.
+The data are simulated. For your own data, pass the path of a ``.npz`` file with ``X``
+and ``y`` on the command line.
 """
 
 # %%
@@ -56,8 +56,9 @@ for estimator in (plain, balanced, smote):
 # %%
 # What the probabilities refer to
 # -------------------------------
-# ``prior`` needs no new training. ``"train"`` undoes ``pos_weight``. After SMOTE the
-# network has seen balanced data only, so ``prior`` is the share of positives before.
+# Changing ``prior`` needs no new training. ``"train"`` undoes ``pos_weight``. With
+# SMOTE the network is trained on balanced data, so ``prior`` is the share of positives
+# before SMOTE.
 probability = {
     "no weighting": plain.predict_proba(X_test)[:, 1],
     "balanced": balanced.predict_proba(X_test)[:, 1],

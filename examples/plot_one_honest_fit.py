@@ -4,17 +4,17 @@ One honest fit: fraud, an amount for each payment
 
 Payments, three in a hundred of them frauds. A missed fraud costs its amount, a check
 costs 8. :class:`~skbin.CrossFitClassifier` trains five networks, each on four fifths of
-the rows and stopped by the last fifth, so that every payment has a score from a network
-that has not seen it. These scores calibrate the probabilities, choose a cutoff, and say
-what to expect, and not one row is set aside for it.
+the rows and stopped early by the last fifth, so that every payment gets a score from a
+network that was not trained on it. These scores calibrate the probabilities, choose a
+cutoff, and estimate the metrics on new payments, without setting a single row aside.
 
-The end shows what each step gains, and what it does not.
+The end shows what each step gains and what it does not.
 """
 
 # %%
 # Payments as they are stored
 # ---------------------------
-# Strings, a time and missing values go in as they are.
+# Strings, times and missing values need no preparation.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -65,12 +65,12 @@ print(model.choice_)
 print(model.report_)
 
 # %%
-# The display needs no data: it draws the scores that the fit has kept.
-# The second picture shows whether probabilities mean what they say.
+# The display needs no data: it shows the scores that the fitted model has kept. The
+# second plot shows whether the probabilities are calibrated.
 display = ThresholdDisplay.from_estimator(model, random_state=0)
 display.plot_reliability()
 # ``display.to_html("cutoffs.html")`` writes a page on which the cutoff, the costs and
-# the share of frauds can be moved.
+# the share of frauds can be changed.
 
 # %%
 # Was it honest?
@@ -85,20 +85,20 @@ print(f"alarms per 1000 {1000 * alarms.mean():.0f}: {model.report_['alarms per 1
 # %%
 # Payment by payment
 # ------------------
-# One cutoff treats a fraud of 10 and one of 1,000 alike. Where probabilities are right,
-# nothing costs less than to decide each payment by its own expected cost.
+# One cutoff treats a fraud of 10 and one of 1,000 alike. If probabilities are
+# calibrated, deciding each payment by its own expected cost is the cheapest rule.
 amount = X_test["amount"].to_numpy()
 by_row = bayes_decisions(probability, [[0, CHECK], [amount, CHECK]])
 
 # %%
 # What each step gains
 # --------------------
-# The same network, first as it is often used: on the columns of numbers alone, decided
-# at 0.5. Then each step in turn, judged on payments that were not used before. The
-# strings and times win the ranking. Five members rank no better than one network here;
-# what they give is a score from outside for every row, and with it the cutoff, which
-# is what saves money. At 0.5 no network does: hardly a payment is a fraud more likely
-# than not.
+# The same network, first as it is often used: only on the numeric columns, with
+# decisions at 0.5. Then each step in turn, evaluated on payments that were not used
+# before. Strings and times improve the ranking. Five members rank no better than one
+# network here; but they give every row a score from a network not trained on it, and
+# with these scores the cutoff, which saves the money. At 0.5 no network saves any:
+# hardly any payment is more likely a fraud than not.
 numbers = ["amount", "n_before"]
 plain = BinaryNetClassifier(pos_label="fraud", random_state=0)
 on_numbers = clone(plain).fit(X[numbers], y)

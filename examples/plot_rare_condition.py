@@ -2,13 +2,13 @@
 A rare condition in a table
 ===========================
 
-Cells of 400 people, of whom one in fifteen is ill. A missed illness costs twenty
-times as much as a needless examination. The columns need no preparation, the whole
-model takes ten lines, and the decision follows from the costs.
+Cells of 400 people, of whom one in fifteen is ill. A missed illness costs twenty times
+as much as a needless examination. The columns need no preparation, the complete model
+takes ten lines, and the decision follows from the costs.
 
-The data are scikit-learn's breast cancer table without most of the malignant rows.
-For other data give the path of a ``.npz`` file with ``X`` and ``y`` on the command
-line, or a name that ``sklearn.datasets.fetch_openml`` knows, such as ``mammography``.
+The data are scikit-learn's breast cancer table without most of the malignant rows. For
+other data, pass the path of a ``.npz`` file with ``X`` and ``y`` on the command line,
+or a name for ``sklearn.datasets.fetch_openml``, such as ``mammography``.
 """
 
 # %%
@@ -86,7 +86,7 @@ print(choice)
 ThresholdDisplay.from_predictions(y, scores["network"], choice=choice)
 
 # %%
-# The final model is trained on everybody, and decides at that cutoff.
+# The final model is trained on all people, and decides at that cutoff.
 model = BinaryNetClassifier(DenseNet, threshold=choice.threshold, random_state=0)
 model.fit(X, y)
 print(f"\n{model.predict(X).sum()} of these {len(y)} would be examined.")

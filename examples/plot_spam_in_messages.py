@@ -3,12 +3,12 @@ Spam in messages
 ================
 
 Raw strings in, decisions out: convolutions over words and a linear model over n-grams
-find the spam together, and the cutoff is set by what matters to the reader: hardly any
-good message is lost.
+find the spam together, and the cutoff follows from what matters to the reader: hardly
+any good message is lost.
 
-The messages are made from phrases. For real ones give the path of a ``.npz`` file
-with strings ``X`` and labels ``y`` on the command line, such as the SMS Spam
-Collection.
+The messages are made from phrases. For real messages, such as the SMS Spam Collection,
+pass the path of a ``.npz`` file with strings ``X`` and labels ``y`` on the command
+line.
 """
 
 # %%
@@ -74,9 +74,9 @@ print(*X_train[y_train][:3], sep="\n")
 # %%
 # From strings to probabilities
 # -----------------------------
-# The strings go in as they are. `CrossFitClassifier` trains five networks, so that each
-# message has a score from one that has not seen it; they are compared with a regression
-# on words.
+# The strings need no preparation. `CrossFitClassifier` trains five networks, so that
+# each message gets a score from one that was not trained on it; they are compared with
+# a regression on words.
 network = CrossFitClassifier(
     cutoff={"metric": "recall", "min_precision": 0.98}, random_state=0
 )
@@ -93,9 +93,9 @@ ax.set_title("Spam found, and how much of the alarm is spam")
 # %%
 # Lose hardly any good message
 # ----------------------------
-# The cutoff that catches the most spam while at least 98 % of what is filtered is spam.
-# The fit has chosen it by the scores that it has kept; the test messages are only for
-# the evaluation.
+# The cutoff catches the most spam while at least 98 % of what is filtered is spam. The
+# fit chooses it by the out-of-fold scores; the test messages are only for the
+# evaluation.
 print(network.choice_)
 
 filtered = network.predict(X_test)

@@ -5,7 +5,7 @@ Which output layer, which loss, where do the weights go?
 Softmax, log-softmax or sigmoid? ``CrossEntropyLoss``, ``NLLLoss``, ``BCELoss`` or
 ``BCEWithLogitsLoss``? Every combination that is recommended in forums is trained here,
 from the same weights on the same batches. Most of them turn out to be the same network;
-two are not, and give no sign of it.
+two are not, without any warning.
 """
 
 # %%
@@ -137,10 +137,10 @@ print(f"share of positives: {y_test.double().mean():.3f}")
 # %%
 # (a), (c), (e) and (f) are the same loss. They differ in the third decimal because
 # training takes another path: the loss of a batch with few positives is divided by
-# another total, and two rows of weights move differently from one. (b) cannot be
-# confident of anything, because its second softmax gets numbers between 0 and 1. (d)
-# has no weight: its ranking is as good, and its probabilities match the data. That is
-# the other half of the answer: **a weight shifts probabilities**, and ``prior="train"``
+# another total, and two rows of weights are updated differently from one. (b) can never
+# be confident, because its second softmax gets numbers between 0 and 1. (d) has no
+# weight: its ranking is as good, and its probabilities match the data. That is the
+# other half of the answer: **a weight shifts probabilities**, and ``prior="train"``
 # shifts them back.
 
 # %%
@@ -177,8 +177,8 @@ plt.show()
 # The same in skbin
 # -----------------
 # One logit is the default, ``pos_weight`` is one number or "balanced", and a module
-# that ends in a softmax or sigmoid is refused. Networks with two outputs work as they
-# are; :func:`skbin.fold_softmax_head` gives one with one logit and the same
+# that ends in a softmax or sigmoid is refused. Networks with two outputs work
+# unchanged; :func:`skbin.fold_softmax_head` returns one with one logit and the same
 # probabilities.
 from skbin import BinaryNetClassifier, fold_softmax_head  # noqa: E402
 

@@ -3,10 +3,10 @@ A rare digit, found by a convolutional network with a cutoff that holds
 =======================================================================
 
 Handwritten digits of 8 x 8 pixels, read as sequences: 8 channels (rows) of 8 steps
-(columns). The eights are the positive class; four in ten of them are taken away, so
-that they are rare. A missed eight costs as much as ten false alarms. One fit trains
-five networks, calibrates their probabilities and chooses the cutoff; then the default
-and the chosen cutoff are compared on test data.
+(columns). The eights are the positive class; four in ten of them are removed to make
+them rare. A missed eight costs as much as ten false alarms. One fit trains five
+networks, calibrates their probabilities and chooses the cutoff; then the default and
+the chosen cutoff are compared on test data.
 """
 
 # %%
@@ -44,18 +44,19 @@ print(f"Eights, the positive class: {y_train.mean():.1%} of them.\n")
 # %%
 # One fit
 # -------
-# Five networks, each trained on four fifths of the rows and stopped by the last fifth.
-# So every row has a score from a network that has not seen it. These scores calibrate
-# the probabilities, choose the cutoff, and say what to expect. Nothing is resampled or
-# weighted: the cutoff, not the network, makes up for the rarity of the eights.
-# ``ConvNet`` has filters as long as the sequence, which see where in it a stroke is.
+# Five networks, each trained on four fifths of the rows and stopped early by the last
+# fifth. Thus every row gets a score from a network that was not trained on it. These
+# scores calibrate the probabilities, choose the cutoff, and estimate the metrics on new
+# data. Nothing is resampled or weighted: the cutoff, not the network, compensates for
+# the rarity of the eights. ``ConvNet`` has filters as long as the sequence, which
+# detect the position of a stroke.
 COSTS = np.array([[0, 1], [10, 0]])  # rows: the class; columns: the decision
 print("Training five networks, one after the other ...")
 net = BinaryNetClassifier(ConvNet, max_epochs=20, random_state=0)
 model = CrossFitClassifier(net, cutoff={"cost_matrix": COSTS}, random_state=0)
 model.fit(X_train, y_train)
 print(f"Chosen: {model.choice_}")
-print(f"\nTo expect of new digits:\n{model.report_}\n")
+print(f"\nTo expect on new digits:\n{model.report_}\n")
 
 # %%
 # Before and after, on the test data
@@ -77,7 +78,7 @@ print(f"  log loss          {log_loss(y_test, probability):.4f}")
 # %%
 # The picture
 # -----------
-# It draws the scores that the fit has kept: no data are needed.
+# It shows the scores that the fitted model has kept: no data are needed.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 display = ThresholdDisplay.from_estimator(model, ax=left, random_state=0)
 left.set_title("What each cutoff gives")

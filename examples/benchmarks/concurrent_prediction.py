@@ -2,14 +2,14 @@
 Many threads ask one estimator
 ==============================
 
-A service answers requests in threads that share one fitted estimator. This lets 1 to
-16 threads ask for the probabilities of 1 and of 100 rows, each as fast as it can, and
-prints requests for each second, and the median and 99th percentile of the time that one
-takes. scikit-learn's `MLPClassifier` with the same hidden layers is the peer. Each
-answer is compared with the one that a single thread got.
+A service answers requests in threads that share one fitted estimator. Here 1 to 16
+threads request the probabilities of 1 and of 100 rows, each as fast as it can. The
+script prints requests per second, and the median and 99th percentile of the time per
+request. scikit-learn's `MLPClassifier` with the same hidden layers is the peer. Each
+result is compared with that of a single thread.
 
-Run it with ``python examples/benchmarks/concurrent_prediction.py``, a minute. torch has
-one thread for each request: requests side by side use the cores already.
+Run it with ``python examples/benchmarks/concurrent_prediction.py``; it takes a minute.
+torch uses one thread per request, because concurrent requests already use all cores.
 """
 
 import time

@@ -4,7 +4,7 @@ Formulations of a bank of convolutions
 
 ConvNet's bank slides filters of several widths over the input and keeps the strongest
 response of each: ``relu(conv1d(X)).amax(time)``. The same numbers can be computed in
-other ways, and this times them against the plain one:
+other ways, which this script times against the plain one:
 
 - ``max first``: the maximum before ReLU, which is monotone,
 - ``one conv``: all widths as one convolution of the widest, kernels padded with zeros,
@@ -12,11 +12,11 @@ other ways, and this times them against the plain one:
 - ``2d``: a convolution of two axes in the memory format ``channels_last``,
 - ``ConvNet``: what ConvNet does: one product where a width covers the input, else 2d.
 
-Run it with ``python examples/benchmarks/convolutions.py``, a minute or two;
-``--device cuda`` for a GPU. All give the same to float tolerance, which is asserted.
-Printed is the time of the plain formulation for a batch of 128, forward and backward,
-and how many times as fast each other is: the median of paired ratios. A dash stands
-where one convolution would have to be as wide as the input.
+Run it with ``python examples/benchmarks/convolutions.py``, which takes a minute or two;
+``--device cuda`` uses a GPU. The script asserts that all results agree within float
+tolerance. It prints the time of the plain formulation for a batch of 128, forward and
+backward, and the speed of each other one relative to it: the median of paired ratios. A
+dash means that one convolution would have to be as wide as the input.
 """
 
 import argparse

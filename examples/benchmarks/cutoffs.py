@@ -1,17 +1,17 @@
-"""Is the chosen cutoff good, and is what is said of it true? Where the best is known.
+"""Is the chosen cutoff good, and are its value and intervals right? A known optimum.
 
     python examples/benchmarks/cutoffs.py --repetitions 200
 
-Scores are drawn from four pairs of distributions on the logit scale, of which the best
-cutoff for F1 and for costs of 10 to 1 is known. For 10 to 200 positives this prints, as
-means over the repetitions,
+Scores are drawn from four pairs of distributions on the logit scale, whose best cutoff
+for F1 and for costs of 10 to 1 is known. For 10 to 200 positives this prints, as means
+over the repetitions,
 
 - ``regret``: by how much the exact rule's cutoff is worse than the best one, in % of
   the best value, and how much of that the smoothed rule saves;
 - ``optimism``: by how much the exact rule's value, and `value` of `select_threshold`,
-  is too good;
-- ``cover``: how often the 95 % intervals hold the best cutoff, and the value that the
-  chosen cutoff has on new data.
+  is overestimated;
+- ``cover``: how often the 95 % intervals contain the best cutoff, and the value that
+  the chosen cutoff has on new data.
 """
 
 import argparse

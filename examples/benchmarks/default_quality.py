@@ -2,11 +2,11 @@
 Quality of the defaults against scikit-learn's MLPClassifier
 ============================================================
 
-What does the estimator give to somebody who sets nothing? Each is scaled by
-`StandardScaler` and scored by average precision in 3 stratified folds, once for each of
-five seeds, which draw the folds and the networks:
+How good is the estimator if you set no parameter? Each of the following gets columns
+scaled by `StandardScaler`, and is scored by average precision in 3 stratified folds,
+once for each of five seeds, which determine the folds and the networks:
 
-- `BinaryNetClassifier` with its defaults, which take DenseNet,
+- `BinaryNetClassifier` with its defaults, which use DenseNet,
 - `BinaryNetClassifier` with TableConvNet,
 - `MLPClassifier` with its defaults.
 
@@ -16,9 +16,9 @@ positives, drawn anew for each seed.
 Run it with ``python examples/benchmarks/default_quality.py``, which takes a few
 minutes; ``--digits`` chooses the digits and ``--seeds`` the number of seeds.
 
-Printed are the mean and the standard deviation over the seeds, and the difference of
-the means to MLPClassifier, next to the goal; the exit status does not depend
-on it.
+The script prints the mean and the standard deviation over the seeds, and the difference
+of the means from MLPClassifier, next to the goal; the exit status does not depend on
+it.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Are limits kept in the population, where a guarantee says so? Where it is known.
+"""Does a guarantee keep limits in the population? With known distributions.
 
     python examples/benchmarks/guarantees.py --samples 2000
 
 Samples are drawn from the distributions of ``cutoffs.py``. For each limit this prints
-in how many of them a cutoff is given, in how many it breaks the limit in the
-population, and the metric that it reaches, as a share of the best within the limit in
-the population: without and with a guarantee of 0.9, and for MAPIE, if it is installed.
+the share of samples with a cutoff, the share in which it breaks the limit in the
+population, and the metric that it reaches, relative to the best within the limit in the
+population: without and with a guarantee of 0.9, and for MAPIE, if it is installed.
 """
 
 import argparse

@@ -1,15 +1,16 @@
 """
-Do the probabilities mean what they say?
-========================================
+Are the probabilities calibrated?
+=================================
 
-Weighting and oversampling help a network to notice a rare class, and shift each of its
+Weighting and oversampling help a network to notice a rare class, and shift all of its
 probabilities. ``prior`` shifts them back. For a synthetic table with 3 % positives, and
 for each table given by ``--data`` (a ``.npz`` with ``X`` and ``y``), this trains the
 same network in six ways on one half of the rows and prints, on the other half,
 
 - average precision: the ranking, which ``prior`` never changes,
-- Brier score and log loss: lower is better, for right probabilities lowest,
-- the mean probability divided by the share of positives: 1 for right probabilities,
+- Brier score and log loss: lower is better; calibrated probabilities have the lowest,
+- the mean probability divided by the share of positives: 1 for calibrated
+  probabilities,
 - the expected cost where a missed positive costs 10 and a false alarm 1, at the cutoff
   of theory, 1 / (1 + 10), as a multiple of the least cost that any cutoff reaches on
   those rows. It is 1 where theory and data agree.

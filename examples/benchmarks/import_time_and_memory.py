@@ -2,12 +2,12 @@
 Time of the import, and peak memory of a fit
 ============================================
 
-What does skbin add to the packages that it stands on? Each import runs in a process of
-its own, in turn; printed are medians, and the median of the paired ratios with its
-range. Then a process of its own trains DenseNet for one epoch on X of float32, and for
-comparison does nothing but import and make X: the difference of their peak memory is
-what ``fit`` needs beside X. The goal is one float32 copy and a constant. A raw PyTorch
-loop over X shows how much of the constant is torch's.
+What does skbin add to the packages that it depends on? Each import runs in a separate
+process, in turn; the script prints medians, and the median of the paired ratios with
+its range. Then a separate process trains DenseNet for one epoch on a float32 X, and
+another one only imports skbin and makes X: the difference of their peak memory is what
+``fit`` needs in addition to X. The goal is one float32 copy and a constant. A raw
+PyTorch loop over X shows how much of the constant is due to torch.
 
 Run it with ``python examples/benchmarks/import_time_and_memory.py``, on Linux.
 """
@@ -56,7 +56,7 @@ def printed_by(code):
 
 
 def main():
-    printed_by(IMPORTS["skbin"] + "; print(0)")  # warms the disk's cache
+    printed_by(IMPORTS["skbin"] + "; print(0)")  # warms up the disk's cache
     times = np.array(
         [
             [printed_by(TIMED.format(code)) for code in IMPORTS.values()]

@@ -1,17 +1,17 @@
 """
-What short numbers cost in average precision
+What lower precision costs in average precision
 ============================================
 
-bfloat16 has three digits instead of seven. Accelerate trains with it where that is
-enough (matrix products and convolutions). TF32, which GPUs alone have, shortens the
-inputs of products in the same way. This trains the same networks in full and in short
-numbers, and prints the average precision on test rows, mean over five seeds with the
+bfloat16 has three digits instead of seven. Accelerate uses it where that is enough
+(matrix products and convolutions). TF32, which only GPUs have, rounds the inputs of
+products in a similar way. This script trains the same networks in full and in lower
+precision, and prints the average precision on test rows, mean over five seeds with the
 range of the paired differences, and the time of all fits.
 
-Run it with ``python examples/benchmarks/mixed_precision.py``, some minutes on a CPU;
-with ``--gpu`` on a GPU, where TF32 is tried, too. Needs Accelerate (``pip install
-"skbin[machines]"``). Each setting runs in a process of its own, because Accelerate and
-torch keep it for the whole process.
+Run it with ``python examples/benchmarks/mixed_precision.py``, which takes some minutes
+on a CPU; with ``--gpu`` it uses a GPU, and also tries TF32. It needs Accelerate
+(``pip install "skbin[machines]"``). Each setting runs in a separate process, because
+Accelerate and torch keep it for the whole process.
 """
 
 import argparse

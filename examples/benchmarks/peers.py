@@ -1,7 +1,7 @@
 """The estimators that `real_data.py` compares, for each kind of data.
 
-Each function takes the training inputs, for sizes, and a seed, and gives estimators by
-name. Peers from packages that are not installed are left out, with a word.
+Each function takes the training inputs, for sizes, and a seed, and returns estimators
+by name. Peers from packages that are not installed are left out, with a message.
 """
 
 import warnings

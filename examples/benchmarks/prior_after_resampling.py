@@ -2,18 +2,18 @@
 When is the shift by ``prior`` right?
 =====================================
 
-Positives are repeated until both classes are equally frequent, or weighted as heavily.
-Both raise each logit by the log of the factor, and ``prior`` lowers it by as much. That
-is right for a network that has learned how frequent positives are among rows like
-these, and wrong for one that knows its positives by heart.
+Positives are repeated until both classes are equally frequent, or weighted equally.
+Both raise each logit by the log of the factor, and ``prior`` lowers it by the same
+amount. This is right for a network that has learned the share of positives among
+similar rows, and wrong for one that has memorised its positives.
 
 For one data set with much noise (``make_classification``) and one with hardly any (the
-eights among scikit-learn's digits, half of them taken away) this trains a network for
-1 to 50 epochs and prints, on rows that were not trained on, medians over the seeds of
+eights among scikit-learn's digits, half of them removed) this trains a network for 1 to
+50 epochs and prints, on rows that were not trained on, medians over the seeds of
 
 - log loss with nothing resampled or weighted,
 - log loss with the shift by ``prior``, and without it,
-- the shift that gives the least log loss, beside that of the formula.
+- the shift with the lowest log loss, next to that of the formula.
 
 Run it with ``python examples/benchmarks/prior_after_resampling.py``.
 """

@@ -2,21 +2,22 @@
 Tables, sequences and texts: the defaults against their peers
 =============================================================
 
-Which estimator finds the rare class best if nobody tunes anything? Give this command
-files or folders, and it runs every estimator of ``peers.py`` that suits. A ``.npz``
-file holds ``X`` and ``y`` (1 for the positive class): rows of numbers are tables, ``(n,
-channels, length)`` are sequences, strings are texts; ``test`` (1 for a test row) is
-used where a file has it, ``lengths`` where signals are padded. A ``.csv.gz`` file is a
-DataFrame as people have it, with strings and missing values, and a column ``target``;
-one column of strings beside it is a text::
+Which estimator finds the rare class best if nothing is tuned? Pass files or folders,
+and this script runs every suitable estimator of ``peers.py``. A ``.npz`` file holds
+``X`` and ``y`` (1 for the positive class): rows of numbers are tables,
+``(n, channels, length)`` are sequences, strings are texts; ``test`` (1 for a test row)
+is used if a file has it, ``lengths`` if signals are padded. A ``.csv.gz`` file is a raw
+DataFrame, with strings and missing values, and a column ``target``; a single other
+column of strings is read as texts::
 
     python examples/benchmarks/real_data.py folder --results results.csv
 
-Each seed draws the estimator, and a test set of three tenths where the file has none
-of its own. Cutoffs for F1 and for MCC are chosen by `select_threshold` on a quarter of
-the training rows by a clone that is trained on the others; then all of them train the
-estimator. Results are added to the file row by row: what it holds is not run again, and
-``--report`` only prints. ``--table`` and ``--picture`` write the report for the docs.
+Each seed determines the estimator, and a test set of three tenths unless the file has
+one. Cutoffs for F1 and for MCC are chosen by `select_threshold` on a quarter of the
+training rows, scored by a clone trained on the others; then all training rows train the
+estimator. Results are added to the file row by row: rows in the file are not run again,
+and ``--report`` only prints. ``--table`` and ``--picture`` write the report for the
+docs.
 """
 
 import argparse

@@ -2,13 +2,13 @@
 How time grows with rows, columns and filters
 =============================================
 
-Trains for one epoch, and predicts, on data of growing size, and fits a line to the
-logarithms: its slope is the power with which time grows. The goal is at most 1,
-linear. Below 1 the constant part still shows: the slope of the larger half says what
-is to come.
+This trains for one epoch, and predicts, on data of growing size, and fits a line to the
+logarithms: its slope is the power with which time grows. The goal is at most 1, linear.
+A slope below 1 shows a constant part: the slope of the larger half tells how time grows
+further.
 
-Run it with ``python examples/benchmarks/scaling.py``, some minutes and 2 GB of memory;
-``--quick`` stops at a tenth of the largest sizes.
+Run it with ``python examples/benchmarks/scaling.py``; it takes some minutes and 2 GB of
+memory. ``--quick`` stops at a tenth of the largest sizes.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def compare(title, sizes, run):
     print(f"\n{title:<24}{'fit, s':>10}{'predict, s':>12}")
     times = []
     for size in sizes:
-        # The larger sizes take long enough to be told from noise by one run.
+        # The larger sizes take long enough for one run to stand out from noise.
         times.append(
             np.min([run(size) for _ in range(3 if size < sizes[-1] else 1)], 0)
         )

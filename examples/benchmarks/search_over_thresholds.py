@@ -3,20 +3,21 @@ Cost of a search over thresholds
 ================================
 
 A `GridSearchCV` over 99 thresholds in 5 folds needs six different networks: one for
-each fold and one for all rows. How much does the whole search cost, counted in the bare
-cost of training six? Compared on the same network and data, each in one process:
+each fold and one for all rows. How much does the whole search cost, relative to
+training these six? Compared on the same network and data, each in one process:
 
 - ``six fits``: `BinaryNetClassifier.fit` on the five training folds and on all rows,
 - ``skbin``: `GridSearchCV` over ``threshold`` with ``memory``, its folder empty,
 - ``tuned``: scikit-learn's `TunedThresholdClassifierCV` around the same estimator
   without memory, which trains as often but tries cutoffs on the scores of the folds,
 - ``skorch``: `GridSearchCV` over the ``threshold`` of a plain skorch net, which trains
-  496 networks. Only ``--skorch-thresholds`` of the 99 are run and the time is scaled.
+  496 networks. Only ``--skorch-thresholds`` of the 99 are run, and the time is scaled.
 
-Run it with ``python examples/benchmarks/search_over_thresholds.py``; it takes some
-minutes, and ``--quick`` takes seconds. The goal, at most 1.15 times six fits, stands
-beside the result. Then the cost of one recalled fit is printed against the size of X:
-it is dominated by the hash of X.
+Run it with ``python
+examples/benchmarks/search_over_thresholds.py``; it takes some minutes, and ``--quick``
+takes seconds. The goal, at most 1.15 times six fits, is printed next to the result.
+Then the cost of one fit loaded from memory is printed against the size of X: it is
+dominated by the hash of X.
 """
 
 import argparse

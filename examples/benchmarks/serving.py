@@ -2,16 +2,16 @@
 One row at a time, and a web service
 ====================================
 
-A service answers one row at a time. This takes the time of `predict_proba` for one row,
-of what `load_onnx` reads, of the estimator that was exported, and of scikit-learn's
-`MLPClassifier` with the same hidden layers, in turn: a noisy machine slows all of them.
-Then it starts `examples/serving/app.py`, lets threads send 10,000 requests of one row,
-compares each answer with the estimator's own, and prints requests for each second, and
-the median and 99th percentile of the time that one takes.
+A service answers one row at a time. This times `predict_proba` for one row, for the
+classifier of `load_onnx`, the exported estimator, and scikit-learn's `MLPClassifier`
+with the same hidden layers, in turn: a noisy machine slows all of them. Then it starts
+`examples/serving/app.py`, sends 10,000 requests of one row from several threads,
+compares each response with the estimator's, and prints requests per second, and the
+median and 99th percentile of the time per request.
 
-Run it with ``python examples/benchmarks/serving.py``, two minutes. It needs the extras
-``onnx`` and ``serve``, and the packages starlette, uvicorn and httptools. All have one
-thread for each request.
+Run it with ``python examples/benchmarks/serving.py``; it takes two minutes. It needs
+the extras ``onnx`` and ``serve``, and the packages starlette, uvicorn and httptools.
+All use one thread per request.
 """
 
 import json

@@ -10,9 +10,9 @@ and the seconds of a fit; then the means over the files, the mean rank by averag
 precision, and the accuracy of the published networks (sources at `PUBLISHED`).
 
 - *MiniRocket* and *MultiRocket* are aeon's or sktime's, whichever is installed, with a
-  logistic regression behind a scaler; where signals end early they get zeros;
-- *Hydra* is aeon's, with the same regression behind Hydra's own scaler, and
-  *MultiRocket + Hydra* has the features of both;
+  scaler and a logistic regression; where signals end early they get zeros;
+- *Hydra* is aeon's, with Hydra's own scaler and the same regression, and *MultiRocket +
+  Hydra* has the features of both;
 - *ConvNet* has residual blocks and filters of several widths, 50 epochs;
 - *BinaryNetClassifier()* and *CrossFitClassifier()* are the defaults.
 
@@ -82,7 +82,7 @@ class SparseScaler(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None):
         roots = np.sqrt(np.clip(X, 0, None))
         self.means_ = roots.mean(axis=0)
-        # Columns that are mostly 0 would get huge values for the few that are not.
+        # Columns that are mostly 0 would get huge values for the few nonzero rows.
         rarity = (roots == 0).mean(axis=0) ** 4
         self.scales_ = roots.std(axis=0, ddof=1) + rarity + 1e-8
         return self

@@ -4,21 +4,21 @@ Ten million rows, from a mapped file and from Parquet
 
 Writes ten columns of ten million rows into a temporary folder, once as a file for
 ``numpy.load(..., mmap_mode="r")``, and once as a Parquet dataset with missing values
-and a column of strings. A process for each of these trains a small ``DenseNet`` for one
-pass, and predicts all rows chunk by chunk:
+and a column of strings. A separate process for each of these cases trains a small
+``DenseNet`` for one pass, and predicts all rows chunk by chunk:
 
 - ``fit`` of the mapped file,
 - ``partial_fit`` of Parquet, a chunk of 100,000 rows at a time,
 - ``fit`` of the whole Parquet dataset as one table, for comparison.
 
 Memory is sampled from ``/proc`` (Linux), above what the process held after its imports:
-"own" is what it has allocated itself; "with file" counts the pages of mapped files as
-well, which the operating system drops when somebody else needs the memory. Rows per
-second are by the time of the processor, which other processes change less.
+"own" is what it has allocated itself; "with file" also counts the pages of mapped
+files, which the operating system drops when other processes need the memory. Rows per
+second are based on processor time, which other processes affect less.
 
-Run it with ``python examples/benchmarks/ten_million_rows.py``, ten to twenty minutes,
-1.2 GB of disk and, for the comparison, 4 GB of memory; ``--rows 1000000`` takes a tenth
-of all of that.
+Run it with ``python examples/benchmarks/ten_million_rows.py``; it takes ten to twenty
+minutes, 1.2 GB of disk and, for the comparison, 4 GB of memory. ``--rows 1000000``
+takes a tenth of all of these.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def predict(net, folder, case):
         chunks = (X[i : i + ROWS_PER_CHUNK] for i in range(0, len(X), ROWS_PER_CHUNK))
     else:
         chunks = (X for X, _ in chunks_of(folder))
-    # Predictions go into a file as well.
+    # Predictions are written to a file as well.
     n_rows = len(open_mapped(folder, "y"))
     scores = np.lib.format.open_memmap(
         folder / f"{case}.npy", "w+", np.float32, (n_rows,)
@@ -254,7 +254,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[2])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # of a child
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # for children
     options = parser.parse_args()
     if options.folder is not None:
         run(options.cases[0], options.folder)

@@ -14,10 +14,10 @@ files, and the mean rank by average precision.
 - *NB-SVM*: logistic regression over words and pairs of words, scaled by naive Bayes'
   log-count ratios (Wang and Manning 2012);
 - *fastText's model*: a linear layer over the mean of embeddings of hashed words and
-  pairs of words, trained text by text (Joulin et al. 2016), with the rate and epochs
-  that are best on a fifth of the training texts by log loss; written here, because
-  fastText itself is no longer maintained;
-- *TextConvNet*: the convolutions alone, behind `TokenEncoder`, 50 epochs;
+  pairs of words, trained text by text (Joulin et al. 2016), with the learning rate and
+  epochs that are best on a fifth of the training texts by log loss; implemented here,
+  because fastText itself is no longer maintained;
+- *TextConvNet*: only the convolutions, after `TokenEncoder`, 50 epochs;
 - *BinaryNetClassifier()* and *CrossFitClassifier()*: raw strings, defaults.
 
 Run it with ``OMP_NUM_THREADS=1 python examples/benchmarks/texts.py --data folder/*``.
@@ -48,8 +48,8 @@ from sklearn.pipeline import make_pipeline, make_union
 from skbin import BinaryNetClassifier, CrossFitClassifier, TextConvNet, TokenEncoder
 
 ANY_WORD = r"\b\w+\b"
-# The empty match is fastText's word for the end. Its share tells how long a text is;
-# without it, average precision on spam is .03 lower.
+# The empty match is fastText's word for the end. Its share depends on the length of a
+# text; without it, average precision on spam is .03 lower.
 WORD_OR_MARK_OR_END = r"\w+|[^\w\s]|$"
 
 
@@ -85,7 +85,7 @@ class MeanEmbedding(ClassifierMixin, BaseEstimator):
         self.bias_ = np.float32(0)
         texts = list(words_and_shares(X))
         orders = [random.permutation(len(y)) for _ in range(self.n_epochs)]
-        # As in fastText, the rate falls linearly to 0.
+        # As in fastText, the learning rate falls linearly to 0.
         rates = np.linspace(
             self.rate, 0, len(y) * self.n_epochs, endpoint=False, dtype=np.float32
         )

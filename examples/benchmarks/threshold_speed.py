@@ -3,7 +3,7 @@ Time of a choice among millions of scores
 =========================================
 
 `select_threshold` considers every distinct score. This prints its time for 10,000 to
-10,000,000 scores, with and without its 200 bootstrap replicates, beside the time that
+10,000,000 scores, with and without its 200 bootstrap replicates, next to the time that
 NumPy needs to sort the same scores, and the exponent of the growth from each size to
 the next (1 is linear).
 
@@ -33,7 +33,7 @@ def seconds(function, *args, **kwargs):
 
 
 def main():
-    select_threshold(*make_scores(1000), n_bootstraps=0)  # warm
+    select_threshold(*make_scores(1000), n_bootstraps=0)  # warm up
     print(f"{'scores':>12}{'choice':>9}{'with interval':>15}{'sort':>8}{'growth':>8}")
     before = None
     for n in SIZES:

@@ -3,9 +3,9 @@ How fast: training, prediction, import and memory, in one table
 ===============================================================
 
 How much time does the estimator add to the network itself, and how much does it save
-against what a user has today? For DenseNet (30 columns), the same without embeddings
-and with one layer of 64, TableConvNet (64 columns) and TextConvNet (30 token ids, a
-third of them padding), this times in turn
+compared with plain skorch? For DenseNet (30 columns), the same without embeddings and
+with one layer of 64, TableConvNet (64 columns) and TextConvNet (30 token ids, a third
+of them padding), this times in turn
 
 - ``skbin``: `BinaryNetClassifier`, the whole of ``fit`` or of ``predict_proba``,
 - ``raw``: a PyTorch loop over float32 tensors on the device in its strongest form: a
@@ -18,14 +18,15 @@ third of them padding), this times in turn
 
 The first three train the same module by Adam on the same data.
 
-Run it with ``python examples/benchmarks/training_and_prediction_speed.py``, half an
-hour on two cores; ``--device cuda`` measures a GPU, and ``--quick`` takes a minute or
-two and is too short to judge by. At the end comes ``import_time_and_memory.py``.
+Run it with ``python examples/benchmarks/training_and_prediction_speed.py``; it takes
+half an hour on two cores. ``--device cuda`` measures a GPU, and ``--quick`` takes a
+minute or two, which is too short for reliable results. At the end it runs
+``import_time_and_memory.py``.
 
-Printed are median seconds, and the medians of paired ratios with their range in
-brackets. A ratio is always one of neighbours in time, so that a noisy machine slows
-down both of its sides. The goals stand beside the results; the exit status does not
-depend on them.
+It prints median seconds, and the medians of paired ratios with their range in brackets.
+Both sides of a ratio are measured one after the other, so that a noisy machine slows
+down both. The goals are printed next to the results; the exit status does not depend on
+them.
 """
 
 import argparse
@@ -91,7 +92,7 @@ def make_data(task, n_rows):
         X = generator.integers(1, N_TOKENS, size=(n_rows, task.n_columns))
         lengths = generator.integers(10, task.n_columns + 1, size=(n_rows, 1))
         X[np.arange(task.n_columns) >= lengths] = 0
-        X[0, 0] = N_TOKENS - 1  # the largest id tells the size of the vocabulary
+        X[0, 0] = N_TOKENS - 1  # the largest id determines the size of the vocabulary
         return X, (X[:, 0] > N_TOKENS // 2).astype(np.int64)
     X = generator.standard_normal((n_rows, task.n_columns), dtype=np.float32)
     coefficients = generator.standard_normal(task.n_columns, dtype=np.float32)
@@ -234,14 +235,14 @@ def fastest_batch_size(network, X, device):
     functions = [
         lambda size=size: predict_raw(network, X, size, device) for size in batch_sizes
     ]
-    # The faster of two rounds is one that was warm.
+    # The faster of two rounds was warmed up.
     times = [[seconds(function) for function in functions] for _ in range(2)]
     return batch_sizes[np.min(times, axis=0).argmin()]
 
 
 def trainers(task):
     sides = [train_skbin, train_raw, train_skorch]
-    # Token ids are no columns: nobody would give them to an MLP.
+    # Token ids are not columns, so an MLP is no peer for them.
     return sides if task.module is TextConvNet else [*sides, train_mlp]
 
 
@@ -265,7 +266,7 @@ def compare_prediction(task, options):
     network = ours.module_.eval()
     X, _ = make_data(task, options.n_predicted_rows)
     batch_size = fastest_batch_size(network, X, options.device)
-    # A comparison of times is worth nothing if the two compute different things.
+    # Times are comparable only if both compute the same.
     np.testing.assert_allclose(
         ours.predict_proba(X[:5000])[:, 1],
         predict_raw(network, X[:5000], batch_size, options.device),

@@ -2,17 +2,17 @@
 A search and a cross-fit on two workers: joblib, Dask, Ray
 ==========================================================
 
-Times a ``GridSearchCV`` of four learning rates in two folds, eight fits and one on all
-rows at the end, and a ``CrossFitClassifier`` of four folds: in this process alone, and
-with two workers of joblib's own, of Dask and of Ray, on this machine.
+This times a ``GridSearchCV`` of four learning rates in two folds, eight fits and a
+final one on all rows, and a ``CrossFitClassifier`` with four folds: in this process
+only, and with two workers of joblib itself, of Dask and of Ray, on this machine.
 
-"start" is what the first tiny fit takes, cluster and imports in the workers included;
-"main" is the processor's time that the main process needs beside its workers. That is
-what more workers do not make shorter: in the search it holds the fit at the end.
+"start" is the time of the first tiny fit, including the cluster and the imports in the
+workers; "main" is the processor time of the main process without its workers. More
+workers do not shorten it: in the search it includes the final fit.
 
-Run it with ``python examples/benchmarks/two_workers.py`` on two cores that have nothing
-else to do. Each setting runs in a process of its own, in turn; printed are medians,
-and the speed-up over the process alone with its range.
+Run it with ``python examples/benchmarks/two_workers.py`` on two idle cores. Each
+setting runs in a separate process, in turn; the script prints medians, and the speed-up
+over a single process with its range.
 """
 
 import os

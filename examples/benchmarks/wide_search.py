@@ -2,24 +2,23 @@
 Wide searches: workers, threads and the memory
 ==============================================
 
-A grid of learning rate, filters and 19 thresholds in 3 folds is 342 fits and 18 + 1
-trainings with ``memory``. How should the cores be shared? This times the whole search
-with one process and with two workers, and with different numbers of torch's threads in
-each:
+A grid of learning rate, filters and 19 thresholds in 3 folds has 342 fits, but with
+``memory`` only 18 + 1 networks are trained. How should the cores be shared? This times
+the whole search with one process and with two workers, and with different numbers of
+torch threads in each:
 
-- a worker for each core, with a thread each: so joblib's workers limit torch when
-  they are left alone,
-- the same with a grid in two parts, of which the first holds each training once: in one
-  grid the cutoffs of a network come one after the other, and while one worker trains it
-  the other waits for it,
-- two workers that each take all cores, to show what fighting costs,
+- a worker for each core, with one thread each: the default limit of joblib's workers,
+- the same with a grid in two parts, the first of which trains each network once: in a
+  single grid the cutoffs of a network follow each other, so that the other worker waits
+  while one trains it,
+- two workers that each use all cores, to show the cost of competing threads,
 - one process with all cores, and with one thread,
-- a Dask cluster of one and of two processes on this machine, where dask.distributed is
+- a Dask cluster of one and of two processes on this machine, if dask.distributed is
   installed.
 
-Run it with ``python examples/benchmarks/wide_search.py``. Each search runs in a process
-and a folder of its own, in turn, and printed are medians and the paired ratio to the
-first.
+Run it with ``python examples/benchmarks/wide_search.py``. Each search runs in a
+separate process and folder, in turn; the script prints medians and the paired ratio to
+the first.
 """
 
 import os

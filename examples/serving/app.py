@@ -1,16 +1,16 @@
 """
-A web service that answers with labels and probabilities
+A web service that returns labels and probabilities
 ========================================================
 
-It serves one file of `skbin.export_onnx`, and needs no torch::
+It serves one file of `skbin.export_onnx` and does not need torch::
 
     pip install "skbin[serve]" starlette uvicorn
     python app.py model.onnx 8000
 
     curl localhost:8000/predict --data '[{"amount": 90.0, "country": "PL"}]'
 
-Rows are a JSON list of records, or of rows of numbers if the file takes those. What
-the file does not take is answered with status 422 and what was wrong.
+Rows are a JSON list of records, or of rows of numbers if the file takes those. If the
+file does not take them, the response has status 422 and says what was wrong.
 """
 
 import json
@@ -26,7 +26,7 @@ from skbin import load_onnx
 
 MOST_BYTES = 10_000_000
 MOST_ROWS = 10_000
-FEW_ROWS = 50  # take less time than it takes to change threads
+FEW_ROWS = 50  # take less time than switching threads
 
 
 def refusal(status, message):
