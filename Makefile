@@ -19,7 +19,7 @@ test: lint
 # All tests of skorch, imbalanced-learn and scikit-learn that run on our estimator: six
 # minutes. `make test` runs the quick ones.
 peers: .venv/installed
-	$(BIN)/pytest tests/peers/test_*.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/peers/test_*.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -59,7 +59,7 @@ test-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest.txt "torch==$$(sed -n 's/^torch==//p' .venv-lowest.txt)"
 	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest.txt --editable ".[test]"
-	.venv-lowest/bin/pytest
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest
 
 # A wheel and an sdist in dist/, each installed into a clean environment and used.
 release: .venv/installed

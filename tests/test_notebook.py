@@ -66,7 +66,9 @@ def test_it_lists_a_hundred_columns_of_a_wide_table(table):
     assert "and 30 more" in rows[-1]
 
 
-def test_it_shows_the_parameters_that_were_set_and_not_those_of_skorchs_callbacks(table):
+def test_it_shows_the_parameters_that_were_set_and_not_those_of_skorchs_callbacks(
+    table,
+):
     net = quick(callbacks__print_log__floatfmt=".3f", module__dropout=0.1).fit(*table)
     shown = net._get_params_html(deep=False)
     assert set(shown.non_default) == {

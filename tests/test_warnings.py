@@ -39,7 +39,9 @@ def test_folds_and_members_warn_once_for_each_line(tmp_path):
     assert run.returncode == 0, run.stderr
     lines = [line for line in run.stderr.splitlines() if "UserWarning" in line]
     where = [line.partition(": UserWarning")[0] for line in lines]
-    numbers = [n for n, line in enumerate(SCRIPT.splitlines(), 1) if "fit(X, y)" in line]
+    numbers = [
+        n for n, line in enumerate(SCRIPT.splitlines(), 1) if "fit(X, y)" in line
+    ]
     assert where == [f"{script}:{number}" for number in numbers]
 
 

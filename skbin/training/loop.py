@@ -69,7 +69,7 @@ from skbin.training.state import LeaveCheckpoints, resume
 class LogitNet(ParameterNet):
     """A skorch net that ends in one logit and is trained on targets 0 and 1.
 
-    What it knows of the data is `_data`; what lives during a training only is `_run`.
+    `_data` is what it stores about the data; `_run` exists only during training.
     """
 
     pos_weight: Any = None
@@ -247,6 +247,8 @@ class LogitNet(ParameterNet):
         name = f"{prefix}_loss"
         n_before = len([batch for batch in batches if name in batch])
         self._run_batches(iterator, training, prefix, step_fn, **fit_params)
+        if self._run is not None:
+            self._run.contention.look(self.device)
         losses = [batch[name] for batch in batches if name in batch]
         if training and len(losses) == n_before:
             raise ValueError(

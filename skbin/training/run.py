@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from skbin.machine.contention import Contention
+
 CHECKPOINTING = "checkpoints"  # name of the callback that leaves them
 
 # Kept per thread and not per net, because other threads may predict meanwhile.
@@ -31,6 +33,7 @@ class Run:
     random_state_between: Any = None  # of a training that is resumed
     was_interrupted: bool = False
     listeners: dict[str, list[Any]] = field(default_factory=dict)
+    contention: Contention = field(default_factory=Contention)
 
     def end_step(self, owner: str, pos_weight: float) -> None:
         """Forget the weights of a batch; a `get_loss` must have used them."""
