@@ -20,6 +20,7 @@ from .networks.texts import TextConvNet as TextConvNet
 from .networks.texts import TextNet as TextNet
 from .payments import make_payments as make_payments
 from .processes import AcceleratedBinaryNetClassifier as AcceleratedBinaryNetClassifier
+from .search_spaces import SEARCH_SPACES as SEARCH_SPACES
 from .serving.classifier import load_onnx as load_onnx
 from .training.focal import FocalLoss as FocalLoss
 
