@@ -12,21 +12,21 @@ from skbin.training.parameters import refuse_unknown_names
 
 
 def networks_of(module: Any) -> tuple[Any, ...]:
-    """Give what makes the network: one thing, or each that "auto" may become."""
+    """Return what makes the network: one class, or each that "auto" may become."""
     if isinstance(module, str):
         return DenseNet, SignalNet, TextNet
     return (type(module) if isinstance(module, nn.Module) else module,)
 
 
 def network_for(module: Any, data: Any) -> Any:
-    """Give the network that the user wants, or choose by what the samples are."""
+    """Return the network that the user chose, or the one that suits the samples."""
     if not isinstance(module, str):
         return module
     shape = None if data is None else data.shape
     if data is not None and (shape is None or len(shape) not in (2, 3)):
         raise ValueError(
-            "module='auto' knows tables and signals, arrays of two and three axes, "
-            f"got {'no array' if shape is None else shape}. Pass a module."
+            "module='auto' takes tables and signals, arrays of two and three axes, got "
+            f"{'no array' if shape is None else shape}. Pass a module."
         )
     if data is not None and data.table is not None and data.table.text is not None:
         return TextNet

@@ -30,7 +30,7 @@ def layers(estimator: Any) -> list[Any]:
 
 
 def innermost(estimator: Any) -> Any:
-    """Give the estimator that is wrapped by no other."""
+    """Return the innermost of nested estimators."""
     return layers(estimator)[-1]
 
 
@@ -58,7 +58,7 @@ def _input_of_first_member(ensemble: Any, X: Any) -> Any:
 
 
 def chosen_positive_label(estimator: Any) -> Any:
-    """Give the label that some layer's `pos_label` makes positive; None for none.
+    """Return the label that some layer's `pos_label` makes positive; None for none.
 
     A layer may have encoded the labels for those inside it. Encoders keep their order,
     so that a label is found again by its place among the sorted classes.
@@ -81,7 +81,7 @@ def _as_seen_outside(label: Any, layer: Any, estimator: Any) -> Any:
 def _inside(estimator: Any) -> Any:
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1]
-    if isinstance(estimator, FrozenEstimator):  # lends the attributes of what it holds
+    if isinstance(estimator, FrozenEstimator):  # has its attributes
         return estimator.estimator
     # A random forest has the attribute too, but not as something that the user gave.
     if "estimator" not in _parameters(estimator):

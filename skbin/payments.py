@@ -1,4 +1,4 @@
-"""A raw table to try things on."""
+"""A raw table for examples: `make_payments`."""
 
 from numbers import Integral
 from typing import Any
@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 def make_payments(n_samples: int = 8000, random_state: Any = None) -> tuple[Any, Any]:
     """Simulate card payments, about three in a hundred of them frauds.
 
-    The table is raw, as tables are: strings, times, missing values, and a number whose
-    logarithm matters.
+    The table is raw, as most tables are: strings, times, missing values, and a number
+    whose logarithm matters.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def make_payments(n_samples: int = 8000, random_state: Any = None) -> tuple[Any,
     >>> bool(0.02 < (y == "fraud").mean() < 0.05)
     True
     """
-    import pandas as pd  # which needs not be installed
+    import pandas as pd  # which need not be installed
 
     rng = check_random_state(random_state)
     minutes = 37 * np.arange(n_samples)

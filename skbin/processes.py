@@ -120,13 +120,14 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         return super().on_train_end(net, X=X, y=y, **kwargs)
 
     def _leave_accelerator(self) -> None:
-        """Take out of the accelerator, which is the user's, what this net put there.
+        """Remove from the user's accelerator what this net added to it.
 
-        Its own ``free_memory`` would take out what others have put there too.
+        Its ``free_memory`` would also remove what others have added.
         """
         names = [*self._modules, *self._criteria, *self._optimizers]
         own = [getattr(self, f"{name}_", None) for name in names]
-        # What processes share is noted bare, and what one process has as it is used.
+        # With several processes the bare modules are registered, with one the wrapped
+        # ones.
         own += [
             self.accelerator.unwrap_model(part)
             for part in own
@@ -144,5 +145,5 @@ class AcceleratedBinaryNetClassifier(AccelerateMixin, BinaryNetClassifier):
         """Compute the outputs of a batch for prediction; see skorch."""
         if not isinstance(batch, Batch):
             return super().evaluation_step(batch, training=training)
-        # The mixin would put together what it thinks are parts.
+        # The mixin would gather the outputs of all processes.
         return BinaryNetClassifier.evaluation_step(self, batch, training=training)

@@ -142,7 +142,7 @@ def test_parameters_set_later_are_checked_before_training(rare):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", torch.device("cuda")])
 def test_an_absent_device_is_named(rare, device):
-    message = f"device={device!r} was asked for, but torch finds no such device"
+    message = f"device={device!r} was requested, but torch finds no such device"
     refuses(BinaryNetClassifier(device=device), *rare, message)
 
 

@@ -270,7 +270,7 @@ def test_files_that_are_not_ours_are_refused_by_name(path, tmp_path):
         ):
             load_onnx(target)
     for changes, message in [
-        ({"skbin_format": ""}, "an older skbin or by another program; export it anew"),
+        ({"skbin_format": ""}, "an older skbin or by another program; export it again"),
         ({"skbin_format": "2"}, "newer version of skbin"),
         ({"skbin_format": "x"}, "is damaged"),
         ({"classes": "["}, "is damaged"),

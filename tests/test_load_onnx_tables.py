@@ -109,7 +109,7 @@ BAD_TABLES = {
         [{"amount": 1.0, "country": "PL"}, {"amount": 2.0}],
         r"Row 1 of X does not have the same columns as row 0: \['country'\]",
     ),
-    "one record": ({"amount": 90.0, "country": "PL"}, "make a list"),
+    "one record": ({"amount": 90.0, "country": "PL"}, "pass a list"),
     "a row among records": ([{"amount": 1.0, "country": "PL"}, 5], "row 1 is a int"),
     "columns of two lengths": (
         {"amount": [1.0], "country": ["PL", "DE"]},

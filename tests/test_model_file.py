@@ -476,7 +476,7 @@ def test_what_was_set_after_training_is_not_written_as_trained(
     before = net.get_params()
     (name,) = later
     net.set_params(**later)
-    with pytest.raises(ValueError, match=f"(?s)trained, .*{name}.* Call fit"):
+    with pytest.raises(ValueError, match=f"(?s)the trained net, .*{name}.* Call fit"):
         save(net, path)
     if name in before:
         save(net.set_params(**{name: before[name]}), path)

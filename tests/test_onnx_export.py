@@ -324,7 +324,7 @@ def _no_export_by_torch(monkeypatch):
         (
             [TfidfVectorizer()],
             lambda: ["good day", "win now"] * 20,
-            "'tfidfvectorizer', TfidfVectorizer, .* takes no table of columns",
+            "'tfidfvectorizer', TfidfVectorizer, .* does not take a table of columns",
         ),
         (
             [FunctionTransformer(np.tanh)],
@@ -335,7 +335,7 @@ def _no_export_by_torch(monkeypatch):
         (
             [SimpleImputer(add_indicator=True)],
             numbers_with_gaps,
-            "'simpleimputer', .* without indicator",
+            "'simpleimputer', .* without add_indicator",
         ),
         (
             [make_column_transformer((StandardScaler(), ["size"]))],
@@ -347,7 +347,7 @@ def _no_export_by_torch(monkeypatch):
 )
 def test_a_step_that_cannot_go_along_is_named_at_once(steps, make, message, tmp_path):
     pipeline = fitted(*steps, X=make(), y=[0, 1] * 20)
-    with pytest.raises(ValueError, match=f"(?s){message}.*Export the net alone"):
+    with pytest.raises(ValueError, match=f"(?s){message}.*Export only the net"):
         export_onnx(pipeline, tmp_path / "net.onnx")
     assert not os.listdir(tmp_path)
 
@@ -445,7 +445,7 @@ def test_what_cannot_be_exported_is_refused_at_once(rare, tmp_path):
     texts = make_pipeline(
         TokenEncoder(), BinaryNetClassifier(TextConvNet, max_epochs=1)
     ).fit(["a b", "c d"] * 20, [0, 1] * 20)
-    with pytest.raises(ValueError, match="give it the ids of TokenEncoder"):
+    with pytest.raises(ValueError, match="pass it the ids of TokenEncoder"):
         export_onnx(texts, path)
     with pytest.raises(FileNotFoundError, match="missing"):
         export_onnx(net, tmp_path / "missing" / "net.onnx")

@@ -131,7 +131,7 @@ def test_a_first_fit_that_fails_leaves_the_estimator_unfitted(rare, method, erro
     [
         ({"memory": 3.5}, "memory"),
         ({"threshold": 7}, "threshold must be a probability"),
-        ({"device": "cuda:99"}, "was asked for"),
+        ({"device": "cuda:99"}, "was requested"),
         ({"pos_weight": [1, 9]}, "use pos_weight=9"),
         ({"module__hidden_units": (0,)}, "hidden_units"),
     ],

@@ -702,7 +702,7 @@ def test_the_objective_names_what_a_partial_function_fixes():
     "metric", [metrics.zero_one_loss, partial(metrics.hamming_loss)]
 )
 def test_losses_are_no_metrics_to_maximise(metric):
-    with pytest.raises(ValueError, match="_loss is better where it is lower"):
+    with pytest.raises(ValueError, match="_loss is better if lower"):
         select_threshold([0, 1, 0, 1], [0.1, 0.9, 0.3, 0.8], metric, n_bootstraps=0)
 
 

@@ -50,7 +50,7 @@ FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
 
 
 class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Members on folds, calibrated together, with a cutoff and what to expect of it.
+    """Members on folds, calibrated together, with a cutoff and metrics to expect.
 
     Each member is trained on all folds but one. The training of a
     `BinaryNetClassifier`, alone or at the end of a Pipeline, stops early by the loss on

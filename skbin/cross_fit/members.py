@@ -218,7 +218,7 @@ class _Caught(ClassifierMixin, BaseEstimator):
 def positive_logits(
     member: Any, X: Any, positive: Any, *, calibrated: bool
 ) -> NDArray[np.float64]:
-    """Give the logit of the positive class, or a margin if that will be calibrated."""
+    """Return the logit of the positive class, or a margin to be calibrated."""
     is_second = member.classes_[1] == positive
     is_ours = isinstance(_last_step(member), BinaryNetClassifier)
     has_logits = calibrated or is_ours

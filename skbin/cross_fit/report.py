@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What to expect of a fitted `CrossFitClassifier` on new rows.
+    """The metrics to expect of a fitted `CrossFitClassifier` on new rows.
 
     Each training row was scored by members that were not trained on it. An interval
     covers, with probability `confidence_level`, the value of one member on very many
@@ -119,7 +119,7 @@ def report_on(
 
 
 def codes_of(groups: Any) -> Any:
-    """Give each group a number from 0 on, where there are groups."""
+    """Return the number of each row's group, None without groups."""
     return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 

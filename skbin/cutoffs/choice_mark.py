@@ -26,7 +26,7 @@ def mark_choice(choice: Any, ax: Any) -> Any:
 
 
 def threshold_of(choice: ThresholdChoice | float) -> float:
-    """Give the cutoff of a choice."""
+    """Return the cutoff of a choice."""
     return choice.threshold if isinstance(choice, ThresholdChoice) else choice
 
 

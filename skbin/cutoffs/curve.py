@@ -1,4 +1,4 @@
-"""What each cutoff gives: a metric or the cost, and by how much it misses limits."""
+"""The result of each cutoff: a metric or the cost, and how far it misses limits."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ ROUNDING = 1e-12
 
 
 class Curve(NamedTuple):
-    """What each cutoff gives, from the highest cutoff down; higher values are better.
+    """The result of each cutoff, from the highest down; higher values are better.
 
     `counts` are the weights of true negatives, false positives, false negatives and
     true positives. `shortage` is 0 where a cutoff keeps to the limits.
@@ -28,7 +28,7 @@ class Curve(NamedTuple):
 
     @property
     def is_allowed(self) -> NDArray[np.bool_]:
-        """Whether each cutoff keeps to the limits."""
+        """Whether each cutoff keeps the limits."""
         return self.shortage <= 0
 
     def best(self) -> int:
@@ -38,16 +38,16 @@ class Curve(NamedTuple):
         if np.isnan(values[nearest]).all():
             raise ValueError("The metric is NaN at every cutoff that is allowed.")
         best = np.nanmax(values)
-        # Of equal ones the first; sums in another order may differ by rounding.
+        # The first of equal values; sums in another order may differ by rounding.
         return int(np.argmax(values >= best - ROUNDING * abs(best)))
 
     def index_of(self, thresholds: Any) -> Any:
-        """Index of the cutoff that decides as each of `thresholds` does."""
+        """Index of the cutoff with the same decisions as each of `thresholds`."""
         n_below = np.searchsorted(self.thresholds[::-1], thresholds)
         return np.maximum(len(self.thresholds) - n_below - 1, 0)
 
     def at(self, threshold: float) -> float:
-        """Value of the cutoff that decides as `threshold` does."""
+        """Value of the cutoff with the same decisions as `threshold`."""
         return float(self.values[self.index_of(threshold)])
 
     def roc_auc(self) -> float:
@@ -86,7 +86,7 @@ class Objective:
         return f"{self.name} at {limits}" if limits else self.name
 
     def curve(self, rows: ScoredRows) -> Curve:
-        """Compute what each cutoff gives on `rows`."""
+        """Compute the result of each cutoff on `rows`."""
         *counts, thresholds = confusion_matrix_at_thresholds(
             rows.y, rows.score, pos_label=1, sample_weight=rows.weight
         )
@@ -128,7 +128,7 @@ class Objective:
         return np.r_[self.from_decisions(rows.y, nothing, **weight), values]
 
     def what_is_nearest(self, curve: Curve) -> str:
-        """Say which cutoff comes nearest to the limits, and what it misses."""
+        """Return which cutoff comes nearest to the limits, and what it misses."""
         best = curve.best()
         counts = tuple(count[best : best + 1] for count in curve.counts)
         missed = [
@@ -147,7 +147,7 @@ class Objective:
 
 
 def float_type(y_score: ArrayLike) -> np.dtype[Any]:
-    """Give the type in which the user's scores are compared with a cutoff."""
+    """Return the type in which the user's scores are compared with a cutoff."""
     dtype = np.asarray(y_score).dtype
     is_short = dtype.kind == "f" and dtype.itemsize <= 8
     return dtype if is_short else np.dtype(np.float64)
@@ -168,7 +168,7 @@ def _refuse_loss(metric: Any) -> None:
     name = getattr(getattr(metric, "func", metric), "__name__", "")
     if name.endswith(("_loss", "_error")):
         raise ValueError(
-            f"metric={name} is better where it is lower, but a metric is maximised. "
-            "Pass one that is better where it is higher, such as 'accuracy', or "
-            f"lambda y_true, y_pred: -{name}(y_true, y_pred)."
+            f"metric={name} is better if lower, but a metric is maximised. Pass a "
+            "metric that is better if higher, such as 'accuracy', or lambda y_true, "
+            f"y_pred: -{name}(y_true, y_pred)."
         )

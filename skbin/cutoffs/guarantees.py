@@ -12,8 +12,8 @@ from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.scored_rows import ScoredRows
 
 # Two sequences of tests, each at half of the risk: one begins where few alarms are
-# raised and precision is high, one where more rows tell more. Chosen among 16 ways to
-# begin by the recall that was left: see examples/benchmarks/guarantees.py.
+# raised and precision is high, one where more rows carry more information. Chosen among
+# 16 starting points by the recall that remains: see examples/benchmarks/guarantees.py.
 _ALARMS_PER_POSITIVE, _FACTOR = (1 / 6, 2 / 3), 1.1
 
 
@@ -28,7 +28,7 @@ class Guaranteed(NamedTuple):
     only: NDArray[np.float64] | None = None
 
     def among(self, cutoffs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give those of `cutoffs` that keep to the limits, or those known instead."""
+        """Return the `cutoffs` that keep the limits, or the ones tested instead."""
         known = np.append(cutoffs, self.high) if self.only is None else self.only
         known = known[np.isfinite(known)]
         return np.unique(known[(known > self.low) & (known <= self.high)])
@@ -72,9 +72,9 @@ def _kept(limit: Limit, rows: ScoredRows, risk: float) -> Guaranteed:
 
 
 def _highest(scores: NDArray[np.float64], share: float, risk: float) -> float:
-    """Give the highest cutoff that at least this share of the population reaches."""
+    """Return the highest cutoff that at least this share of the population reaches."""
     ranks = np.arange(1, len(scores) + 1)
-    # Of the population, a Beta(rank, n - rank + 1) share is above the score of a rank.
+    # The share of the population above the score of a rank is Beta(rank, n - rank + 1).
     is_enough = beta.sf(share, ranks, len(scores) - ranks + 1) >= 1 - risk
     if not is_enough.any():
         return -np.inf
@@ -82,7 +82,7 @@ def _highest(scores: NDArray[np.float64], share: float, risk: float) -> float:
 
 
 def _lowest(scores: NDArray[np.float64], share: float, risk: float) -> float:
-    """Give the lowest score above which is at most this share of the population."""
+    """Return the lowest score above which is at most this share of the population."""
     if share >= 1:
         return -np.inf
     ranks = np.arange(1, len(scores) + 1)
@@ -93,7 +93,7 @@ def _lowest(scores: NDArray[np.float64], share: float, risk: float) -> float:
 
 
 def _precise(rows: ScoredRows, least: float, risk: float) -> NDArray[np.float64]:
-    """Give cutoffs at which precision is at least this."""
+    """Return cutoffs at which precision is at least this."""
     order = np.argsort(rows.score)[::-1]
     scores, positives = rows.score[order], np.cumsum(rows.y[order])
     kept = []
@@ -110,7 +110,7 @@ def _precise(rows: ScoredRows, least: float, risk: float) -> NDArray[np.float64]
 
 
 def _starts(n_positives: int, n_least: float) -> list[int]:
-    """Give numbers of alarms that hardly depend on how many positives were drawn."""
+    """Return numbers of alarms that hardly depend on how many positives were drawn."""
     rounded = [
         2 ** (round(2 * math.log2(share * n_positives)) / 2)
         for share in _ALARMS_PER_POSITIVE
@@ -128,7 +128,7 @@ def _ranks(start: int, n_rows: int) -> Iterator[int]:
 
 
 def n_needed(share: float, risk: float) -> float:
-    """Give how many samples, all of them right, show that at least a share is right.
+    """Return how many correct samples show that at least a share is correct.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def why_none(
     rows: ScoredRows,
     guarantee: float,
 ) -> str:
-    """Say which limits cannot be guaranteed, and how many samples it would take."""
+    """Return which limits cannot be guaranteed, and how many samples that needs."""
     risk = (1 - guarantee) / len(limits)
     n_positives, n_rows = int(rows.y.sum()), len(rows.y)
     counts = {
@@ -157,7 +157,7 @@ def why_none(
     parts = []
     for limit in limits:
         n_given, what = counts[limit.parameter]
-        reached = "can be kept by itself"
+        reached = "can be kept on its own"
         if not len(_kept(limit, rows, risk).among(rows.score)):
             share = 1 - limit.bound / 1000 if limit.is_most else limit.bound
             is_precision = limit.parameter == "min_precision"

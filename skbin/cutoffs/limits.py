@@ -1,4 +1,4 @@
-"""What a cutoff must keep to: a least share, or a most of alarms."""
+"""The limits of a cutoff: a minimum of a metric, or a maximum of alarms."""
 
 import math
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ class Limit(NamedTuple):
         return shares[self.quantity](*counts)
 
     def shortage(self, counts: tuple[Counts, ...]) -> NDArray[Any]:
-        """Compute by what part of the limit, or of what breaks it, it is missed.
+        """Compute by what fraction of the limit, or of its complement, it is missed.
 
         Half of the recall that is wanted and twice the alarms that are allowed are
         both 0.5: limits of several units can be compared.

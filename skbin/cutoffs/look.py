@@ -10,13 +10,13 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 # Okabe and Ito's colours, which colour-blind people can tell apart; dashes for print.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-# The log-odds of networks reach farther than any cutoff of use.
+# The log-odds of networks reach farther than any useful cutoff.
 _WIDEST, _TINIEST = 1e-5, 1e-100
 _MARGIN = 0.3  # logits
 
 
 def make_axes(ax: Any) -> tuple[Any, Any]:
-    """Give axes and their figure, new ones where `ax` is None."""
+    """Return axes and their figure, new ones where `ax` is None."""
     check_matplotlib_support("skbin's displays")
     if ax is None:
         import matplotlib.pyplot as plt

@@ -31,7 +31,7 @@ def recall(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
 
 
 def specificity(tn: Counts, fp: Counts, fn: Counts, tp: Counts) -> Counts:
-    """Share of negatives that are no alarms."""
+    """Share of negatives without an alarm."""
     return safe_divide(tn, tn + fp)
 
 

@@ -1,4 +1,4 @@
-"""Warnings where the other class may be the one that is looked for."""
+"""Warnings if the other class may be the positive one."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ def warn_if_other_class_is_meant(
     labels: BinaryLabels,
     pos_label: Any,
 ) -> None:
-    """Warn of a frequent positive class by default, else of a ranking upside down."""
+    """Warn about a frequent positive class by default, else about inverted scores."""
     negative, positive = np.bincount(rows.y, weights=rows.weight)
     is_text = labels.classes.dtype.kind in "OUST"
     if pos_label is None and is_text and positive > negative:

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: groups of alike scores."""
+"""Whether probabilities are calibrated: groups of similar scores."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ _ROUNDING = 1e-9
 
 
 class Reliability(NamedTuple):
-    """Mean probability and share of positives of groups of alike scores.
+    """Mean probability and share of positives of groups of similar scores.
 
     `low` and `high` are the ends of Clopper-Pearson intervals of the share.
     """
@@ -36,7 +36,7 @@ def reliability_of(rows: ScoredRows, confidence_level: float) -> Reliability:
 
 
 def _groups(rows: ScoredRows) -> NDArray[np.intp]:
-    """Give the number of each row's group.
+    """Return the number of each row's group.
 
     Groups hold equal parts of both classes together, each class counted as one half.
     Groups of equally many rows would leave all positives of a rare class in the last.

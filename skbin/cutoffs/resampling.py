@@ -1,4 +1,4 @@
-"""Bootstrap replicates: what would have been chosen, and reached, on other data."""
+"""Bootstrap replicates: the choice, and its value, on other data."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -43,11 +43,11 @@ def smoothed_replicates(
 ) -> Replicates:
     """Choose again on samples of the smoothed classes, each as large as its class."""
     # Patra, Seijo and Sen, "A consistent bootstrap procedure for the maximum score
-    # estimator", Journal of Econometrics 205, 2018: without a kernel it is none.
+    # estimator", Journal of Econometrics 205, 2018: inconsistent without a kernel.
     population = found.smoothed(_SHARE_OF_BANDWIDTH)
     true_values = objective.sign * values_of(objective, population)
     place = min(int(np.searchsorted(found.logits, cutoff)), len(found.logits) - 1)
-    if np.isposinf(cutoff):  # scores of 1 were brought near, and are alarms still
+    if np.isposinf(cutoff):  # scores of 1 were moved nearer, and must stay alarms
         place = int(found.position.max())
     chosen, values, optimism = [], [], []
     for sample in samples_of_smoothed_classes(rows, found, n, rng):
@@ -65,7 +65,7 @@ def smoothed_replicates(
 
 
 def tail_of(rows: ScoredRows, confidence_level: float) -> float:
-    """Give the share of replicates on each side of an interval.
+    """Return the share of replicates on each side of an interval.
 
     Percentile intervals of few rows are too narrow, as a normal interval is without
     Student's t. Expanded ones: Hesterberg, "What teachers should know about the

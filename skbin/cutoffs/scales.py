@@ -13,7 +13,7 @@ from skbin.machine.callers import warn_user
 def on_both_scales(
     cutoffs: NDArray[np.float64], scale: str
 ) -> tuple[list[float], list[float]]:
-    """Give cutoffs as probabilities and as logits."""
+    """Return cutoffs as probabilities and as logits."""
     if scale == "logit":
         return expit(cutoffs).tolist(), cutoffs.tolist()
     return cutoffs.tolist(), logit(cutoffs).tolist()
@@ -25,7 +25,7 @@ def same_decisions_on_both_scales(
     scale: str,
     score_type: np.dtype[Any],
 ) -> tuple[float, float]:
-    """Give the cutoff as the probability and the logit that cut the same scores off.
+    """Return a probability and a logit with the same decisions as a cutoff.
 
     Warn where there is no such probability, because float64 rounds it off.
     """

@@ -1,4 +1,4 @@
-"""What each cutoff gives on scored rows, and how sure that is: `curves_of_scores`."""
+"""Results of each cutoff on scored rows, with intervals: `curves_of_scores`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from skbin.cutoffs.resampling import samples_of_smoothed_classes, tail_of
 from skbin.cutoffs.scored_rows import ScoredRows, read_rows
 from skbin.cutoffs.smoothing import ScoreDistributions, distributions_of, values_of
 
-COST = "expected cost"  # no name of a function, which has no space
+COST = "expected cost"  # cannot be the name of a function
 _FEWEST_FOR_BANDS = 10  # of each class, as for the intervals of a choice
 
 
@@ -43,7 +43,7 @@ def curves_of_scores(
     confidence_level: float,
     random_state: Any,
 ) -> dict[str, Any]:
-    """Give thresholds, values, bands, outcomes and reliability, by ascending cutoff."""
+    """Return thresholds, values, bands, outcomes and reliability, cutoffs ascending."""
     given = {
         "n_bootstraps": n_bootstraps,
         "confidence_level": confidence_level,
@@ -103,7 +103,7 @@ def _bands(
     confidence_level: float,
     random_state: Any,
 ) -> dict[str, NDArray[np.float64]]:
-    """Give the interval of each metric at each cutoff, by the smoothed bootstrap."""
+    """Return the interval of each metric at each cutoff, by the smoothed bootstrap."""
     quick = {name: each for name, each in objectives.items() if not each.is_slow}
     if not n_bootstraps or np.bincount(rows.y).min() < _FEWEST_FOR_BANDS:
         return {}
@@ -131,7 +131,8 @@ def _values_on(sample: ScoreDistributions, objective: Objective) -> NDArray[np.f
     values = objective.sign * values_of(objective, sample)
     if objective.from_counts is not precision:
         return values
-    # It counts as 0 where there is no alarm, which says nothing: there the band ends.
+    # Without an alarm it counts as 0, which carries no information: the band ends
+    # there.
     _, false_positives, _, true_positives = sample.counts()
     return np.where(false_positives + true_positives > 0, values, np.nan)
 

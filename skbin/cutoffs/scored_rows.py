@@ -55,7 +55,7 @@ def read_rows(
             sample_weight, score, dtype=np.float64, ensure_non_negative=True
         )
     labels = find_labels(y_true[weight > 0], pos_label)
-    # Rows of weight zero are as if they were not there, whatever their label.
+    # Rows of weight zero are ignored, whatever their label.
     y_true = np.where(weight > 0, y_true, labels.negative)
     y = labels.encode(y_true).astype(np.int64)
     costs = costs_by_sample(cost_matrix, len(y))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def curves_of_search(search: Any) -> dict[str, Any]:
-    """Give thresholds, mean scores, their bands and the best, all else at its best."""
+    """Return thresholds, mean scores, their bands and the best of a search."""
     results = search.cv_results_
     best = results["params"][search.best_index_]
     parameter = _threshold_among(best)

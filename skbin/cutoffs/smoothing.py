@@ -12,9 +12,9 @@ from skbin.cutoffs.metrics import Counts
 from skbin.cutoffs.scored_rows import ScoredRows
 
 _N_CUTOFFS = 1024
-_REACH = 4.0  # bandwidths beyond the scores, where nothing is left of the kernel
+_REACH = 4.0  # bandwidths beyond the scores, where the kernel has vanished
 _LEAST_REACH, _TINY = 1e-6, 1e-300
-_MOST_WIDTHS = 10.0  # of the central scores, to which those far out are brought
+_MOST_WIDTHS = 10.0  # of the central scores, to which outlying ones are moved
 _IQR_OF_NORMAL = 1.349  # standard deviations
 # Chosen by the regret on four distributions, 10 to 200 positives, F1 and cost: see
 # examples/benchmarks/cutoffs.py. Silverman's rule for densities has 0.9.
@@ -72,7 +72,7 @@ class ScoreDistributions(NamedTuple):
         return tn, np.maximum(fp, 0.0), fn, np.maximum(tp, 0.0)
 
     def cost(self) -> NDArray[np.float64]:
-        """Give the expected cost for each sample, at each cutoff."""
+        """Return the expected cost for each sample, at each cutoff."""
         changed = _at_least(self.change.sum(axis=0))
         return (self.cost_without_alarms + changed) / self.weight.sum()
 
@@ -98,7 +98,7 @@ def distributions_of(rows: ScoredRows, scale: str) -> ScoreDistributions:
 def _without_outliers(
     logits: NDArray[np.float64], rows: ScoredRows
 ) -> NDArray[np.float64]:
-    """Bring scores that are far out, or infinite, nearer: a grid must hold them all."""
+    """Move far or infinite scores nearer, because a grid must contain them all."""
     ends = [
         np.quantile(logits[rows.y == label], [0.01, 0.99], method="nearest")
         for label in (0, 1)
@@ -126,7 +126,7 @@ def _bandwidth(logits: NDArray[np.float64], rows: ScoredRows, label: int) -> flo
 
 
 def effective_size(weight: NDArray[np.float64]) -> float:
-    """Give the number of equal weights that are worth as much (Kish)."""
+    """Return the effective number of rows (Kish)."""
     return float(weight.sum() ** 2 / (weight**2).sum())
 
 
@@ -136,7 +136,7 @@ def _spread(
     """Smooth the cells of both classes, (..., 2, n_cells)."""
     classes = [
         gaussian_filter1d(weight[..., label, :], width, mode="constant", axis=-1)
-        # A kernel within a cell moves nothing; of no width it is none.
+        # A kernel within one cell moves nothing, and one of width 0 does not exist.
         if width > _LEAST_BANDWIDTH
         else weight[..., label, :]
         for label, width in enumerate(bandwidth)
@@ -173,11 +173,11 @@ def smoothed_best(
 ) -> float:
     """Choose the cutoff that is best in the smoothed classes.
 
-    Whether a cutoff keeps to the limits is counted on the rows themselves.
+    Whether a cutoff keeps the limits is determined on the rows themselves.
     """
     cutoffs = _on_scale(found.logits, objective)
     if objective.limits:
-        # The cutoff that just keeps to a limit is a score.
+        # The cutoff that only just keeps a limit is a score.
         cutoffs = np.union1d(cutoffs, curve.thresholds[curve.is_allowed])
     values = smoothed_values(objective, found, cutoffs)
     place = curve.index_of(cutoffs)

@@ -1,4 +1,4 @@
-"""The page on which a cutoff can be moved: `write_page`."""
+"""The page on which to change a cutoff and its costs: `write_page`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from skbin.cutoffs.scored_curves import Outcomes, spread_places
 _TEMPLATE = Path(__file__).with_name("threshold_page.html")
 _PLACE_OF_DATA = "/* data */ null"
 _MOST_CUTOFFS = 2_000
-# As long as the user has given none: a missed positive is worth ten false alarms.
+# The default: a missed positive costs as much as ten false alarms.
 _COST_OF_A_MISS: Any = 10.0
 _COST_OF_AN_ALARM: Any = 1.0
 
@@ -26,7 +26,7 @@ def write_page(
     costs: tuple[float, float],
     name: str | None,
 ) -> None:
-    """Fill the template with what each cutoff gives."""
+    """Fill the template with the result of each cutoff."""
     tn, fp, fn, tp = outcomes
     n_negative, n_positive = float(tn[0] + fp[0]), float(fn[0] + tp[0])
     shown = spread_places(tp, _MOST_CUTOFFS)
@@ -59,7 +59,7 @@ def write_page(
 def costs_of(
     cost_matrix: Any, cost_of_miss: float | None, cost_of_alarm: float | None
 ) -> tuple[float, float]:
-    """Give what a miss and a false alarm cost more than right decisions."""
+    """Return the costs of a miss and of a false alarm, in excess of right decisions."""
     miss, alarm = _COST_OF_A_MISS, _COST_OF_AN_ALARM
     if cost_matrix is not None:
         (true_negative, false_positive), (false_negative, true_positive) = cost_matrix

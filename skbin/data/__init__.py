@@ -1,1 +1,1 @@
-"""From what people have to batches; knows no network and no training."""
+"""From user inputs to batches; imports neither networks nor training."""

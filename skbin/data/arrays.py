@@ -165,7 +165,7 @@ def offset_of_rows(arrays: Any, table: Table | None = None) -> Any:
     offset = learn_offset(arrays)
     if offset is None or table is None:
         return offset
-    return np.where(table.n_categories, 0.0, offset)  # codes stay what they are
+    return np.where(table.n_categories, 0.0, offset)  # codes are not shifted
 
 
 def cast(arrays: Any, offset: Any) -> Any:

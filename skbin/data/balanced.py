@@ -11,7 +11,7 @@ from skbin.data.rows import is_in_memory
 
 
 class BalancedBatches(TensorBatches):
-    """Iterate over batches of rows that a sampler draws anew for each epoch.
+    """Iterate over batches of rows that a sampler draws again for each epoch.
 
     For ``BinaryNetClassifier(iterator_train=BalancedBatches)``. Unlike a sampler in an
     imbalanced-learn pipeline, it does not resample the validation rows, draws other

@@ -118,7 +118,7 @@ class TensorBatches:
 
 
 def as_given(batch: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Give a batch and its outputs a row for each row that was merged into it."""
+    """Expand a batch and its outputs to the rows that were merged into it."""
     index = getattr(batch, "unmerged", None)
     if index is None:
         return batch, y_pred

@@ -18,7 +18,7 @@ from skbin.data.rows import resolve
 
 
 def unpack_sample(sample: Any) -> tuple[Any, Any]:
-    """Split a sample into data and target; refuse a tensor that comes alone."""
+    """Split a sample into data and target; refuse a single tensor."""
     if not isinstance(sample, (tuple, list)):
         raise ValueError(ERROR_MSG_1_ITEM)
     return unpack_data(sample)

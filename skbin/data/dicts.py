@@ -99,7 +99,7 @@ def labels_beside(y: Any, *arrays: Any) -> NDArray[Any]:
 
 
 def as_array(values: Any) -> Any:
-    """Take values out of torch, and of skorch's SliceDataset; leave others alone."""
+    """Convert values from torch, and skorch's SliceDataset; return others unchanged."""
     if isinstance(values, SliceDataset):
         return np.array([as_array(values[i]) for i in range(len(values))])
     if not isinstance(values, torch.Tensor):

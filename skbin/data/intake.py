@@ -79,7 +79,7 @@ class Samples:
         return any(part.dtype.kind in "iu" for part in parts)
 
     def rows_to_recognise(self, index: Any = None) -> Any:
-        """Give what a row will be in predictions as well, of some or all that count."""
+        """Return rows also in the form of predictions, some of them or all."""
         rows = self.X
         if self.table is not None and self.logits_in_predictions is not None:
             rows = rows.copy()

@@ -1,4 +1,4 @@
-"""What was learned of the columns, as scikit-learn's diagram in a notebook shows it."""
+"""What was learned about the columns, for scikit-learn's diagram in a notebook."""
 
 from html import escape
 from typing import Any
@@ -9,7 +9,7 @@ from skbin.data.tables import Column
 
 _MOST_COLUMNS = 100
 _MOST_CATEGORIES = 5
-# Of skorch's own working, and no news to a reader of the diagram.
+# Internals of skorch that do not help a reader of the diagram.
 _NOT_LEARNED = (
     "cuda_dependent_attributes_",
     "init_context_",
@@ -20,7 +20,7 @@ _NOT_LEARNED = (
 
 
 def with_columns(attributes: Any, data: FittedData) -> Any:
-    """Add what was learned of the columns to scikit-learn's fitted attributes."""
+    """Add what was learned about the columns to scikit-learn's fitted attributes."""
     for name in _NOT_LEARNED:
         attributes.pop(name, None)
     plain = attributes._html_repr
@@ -29,7 +29,7 @@ def with_columns(attributes: Any, data: FittedData) -> Any:
 
 
 def columns_html(data: FittedData) -> str:
-    """Give a table of the columns of a raw table, and nothing for other samples.
+    """Return a table of the columns of a raw table, and nothing for other samples.
 
     Examples
     --------

@@ -65,7 +65,7 @@ def refuse_far_columns(X: Any) -> None:
 
 
 def warn_of_offset(offset: Any, what: str) -> None:
-    """Warn that weights alone say nothing of the numbers that they have learned."""
+    """Warn that weights do not contain the constants subtracted from columns."""
     if offset is None:
         return
     warn_user(

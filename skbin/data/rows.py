@@ -252,7 +252,7 @@ def _hash_rows(columns: list[torch.Tensor], factors: torch.Tensor) -> torch.Tens
 
 
 def resolve(dataset: Any) -> tuple[Any, NDArray[Any] | None]:
-    """Give the dataset behind nested subsets, and which of its rows they hold."""
+    """Return the dataset inside nested subsets, and which of its rows they hold."""
     index: NDArray[Any] | None = None
     while isinstance(dataset, Subset):
         inner = np.asarray(dataset.indices)

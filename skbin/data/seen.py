@@ -75,7 +75,7 @@ def warn_if_trained_on(
 ) -> None:
     """Warn if most of the positive rows, or of all, are among those seen in training.
 
-    `X` holds rows as they were given to `SeenRows`; nothing is said of others.
+    `X` holds rows in the form given to `SeenRows`; other inputs are ignored.
     """
     if seen is None or not isinstance(X, np.ndarray):
         return

@@ -11,7 +11,7 @@ from skbin.data.cells import is_frame
 
 
 def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
-    """Put a list of signals, or a masked array, into one array; leave all else alone.
+    """Turn a list of signals, or a masked array, into one array; keep all else.
 
     A signal is an array of shape (n_channels, length), a DataFrame of shape (length,
     n_channels), or a series of one channel. NaN stands after each signal's end. Of
@@ -165,7 +165,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
 
 
 def _by_columns(frame: Any, name: str) -> NDArray[Any]:
-    """Read each column by itself: NumPy makes objects of numbers and truth values."""
+    """Read each column separately: NumPy makes objects of numbers and booleans."""
     columns = nw.from_native(frame, eager_only=True).iter_columns()
     return np.column_stack([_real(column.to_numpy(), name) for column in columns])
 
@@ -193,7 +193,7 @@ def has_short_signals(X: Any) -> bool:
     if not isinstance(X, np.ndarray) or X.ndim != 3 or X.dtype.kind != "f":
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum()):  # needs no memory, where nothing is missing
+        if np.isfinite(X.sum()):  # needs no memory if nothing is missing
             return False
     is_missing = np.isnan(X)
     if not is_missing.any():

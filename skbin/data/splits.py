@@ -97,7 +97,7 @@ def hold_out(
 
 
 def _subset(rows: Any, index: NDArray[Any]) -> Subset:
-    indices: Any = index  # an array does what torch wants of a sequence
+    indices: Any = index  # an array works as the sequence that torch expects
     return Subset(rows, indices)
 
 

@@ -43,7 +43,7 @@ _PARTS_OF_TIME = 4  # days, time of day, day of the week, day of the year
 class Column:
     """What `fit` has learned about one column.
 
-    `kind` is what its cells are; `categories` are those with a code of their own, the
+    `kind` is what its cells are; `categories` are those with a separate code, the
     most frequent first; `reader` reads texts.
     """
 
@@ -112,7 +112,7 @@ class Table:
         """Fill in the logits of texts for rows to train on; `anew`: learn models.
 
         A row gets the logit of a model that was not trained on it, or training would
-        take for certain what the model knows by heart.
+        treat as certain what the model has memorised.
         """
         columns = []
         place = 0
@@ -206,7 +206,7 @@ def needs_table(X: Any, categorical_features: Any = "from_dtype") -> bool:
 def rows_of_lists(X: Any, *, is_table: bool) -> Any:
     """Make an array of a list of rows that holds strings, or that is a table anyhow.
 
-    NumPy would turn numbers beside strings into strings.
+    NumPy would turn numbers among strings into strings.
     """
     if not isinstance(X, list | tuple) or not X:
         return X
@@ -224,7 +224,7 @@ def _any_no_number(values: Iterable[Any]) -> bool:
 
 
 def refuse_named_columns(X: Any, categorical_features: Any) -> None:
-    """Refuse `categorical_features` beside what has no columns of a table."""
+    """Refuse `categorical_features` for inputs without columns."""
     if categorical_features is None or isinstance(categorical_features, str):
         return
     raise ValueError(
@@ -282,7 +282,7 @@ def _is_of_numpy(dtype: Any) -> bool:
 
 
 def _names_any(X: Any, categorical_features: Any) -> bool:
-    if isinstance(categorical_features, str):  # by dtype, which was looked at
+    if isinstance(categorical_features, str):  # "from_dtype", which was applied before
         return False
     named = _check_categorical_features(X, categorical_features)
     return named is not None and bool(named.any())
@@ -324,7 +324,7 @@ def _learned(
             for value, is_counted in zip(values, counts, strict=True)
             if is_counted and value is not None
         )
-        # Of few rows a category keeps fewer, down to one.
+        # With few rows a category needs fewer, down to one.
         fewest = min(_FEWEST_ROWS, max(1, int(counts.sum()) // 40))
         ordered = sorted(seen.items(), key=lambda pair: (-pair[1], str(pair[0])))
         kept = tuple(value for value, count in ordered if count >= fewest)

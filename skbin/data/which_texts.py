@@ -86,7 +86,7 @@ def _is_text(name: Any, cells: Any, *, is_alone: bool) -> bool:
 
 
 def _cannot_be(cells: Any) -> bool:
-    """Whether the type alone says that there are no strings."""
+    """Whether the type already excludes strings."""
     if isinstance(cells, nw.Series):
         return cells.dtype not in (nw.String, nw.Object)
     return cells.dtype.kind not in "OUT"

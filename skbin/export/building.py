@@ -1,4 +1,4 @@
-"""What `load` builds: the estimator that a stranger's JSON and tensors describe."""
+"""What `load` builds: the estimator that untrusted JSON and tensors describe."""
 
 import json
 import reprlib
@@ -26,9 +26,9 @@ from skbin.machine.randomness import seeded
 from skbin.training.module import make_module
 
 _COMPILED = "_orig_mod."
-# A module for each: no more than there are weights, or a small file takes much memory.
+# Each counts modules: at most one per weight, or a small file would take much memory.
 _COUNTS_OF_LAYERS = ("hidden_units", "kernel_sizes", "num_blocks", "num_filters")
-# What a prediction would find out too late.
+# Checked here, because predictions would notice too late.
 _CONSTRAINTS = {"predict_nonlinearity": [StrOptions({"auto"}), callable, None]}
 
 
@@ -40,16 +40,17 @@ def build_estimator(
     trusted: Sequence[str | type] = (),
     device: Any = "cpu",
 ) -> BinaryNetClassifier:
-    """Build the estimator that `describe` has written down, and believe nothing of it.
+    """Build the estimator that `describe` wrote, checking every part of it.
 
-    Raises an exception of whatever type if the description is not such a one.
+    Raises an exception of any type if the description is not valid.
 
     Examples
     --------
     >>> build_estimator('{"format": 99}', {})
     Traceback (most recent call last):
         ...
-    ValueError: it has format 99, and this skbin reads up to 3. Install a later skbin.
+    ValueError: it has format 99, but this version of skbin reads formats up to 3. \
+Install a later version.
     """
     described = _in_this_format(json.loads(text))
     weights = {
@@ -64,27 +65,27 @@ def build_estimator(
     set_fitted(estimator, described["fitted"])
     n_weights = sum(weight.numel() for weight in weights.values())
     require_shape_for_weights(described["fitted"]["shape"], n_weights)
-    # Weights are drawn first and replaced then; nobody's generator moves.
+    # Weights are drawn and then replaced, without changing a global generator.
     with seeded(0, estimator.device):
         _require_network_of_weights(estimator, weights)
         estimator.initialize()
     estimator._remember_made_parts()
     estimator._bare_module().load_state_dict(weights)
     estimator.history_ = _history_from(described["history"])
-    # Layers are switched one by one: threads that predict must find it done.
+    # Layers are switched one by one, which must be done before threads predict.
     estimator._set_training(False)
     return estimator
 
 
 def require_known_format(described: Any) -> int:
-    """Give the format of a description, and refuse those of later versions."""
+    """Return the format of a description, and refuse those of later versions."""
     written = described.get("format") if isinstance(described, dict) else None
     if type(written) is not int or written < 1:
         raise ValueError(f"it names no format: {reprlib.repr(written)}.")
     if written > FORMAT:
         raise ValueError(
-            f"it has format {written}, and this skbin reads up to {FORMAT}. "
-            "Install a later skbin."
+            f"it has format {written}, but this version of skbin reads formats up to "
+            f"{FORMAT}. Install a later version."
         )
     return written
 
@@ -120,11 +121,11 @@ def _check_names(params: Mapping[str, Any]) -> None:
     ]
     if chosen:
         raise ValueError(
-            f"it sets {', '.join(chosen)}, which only you may choose: a file could "
-            "have other files unpickled or programs run. save writes none of them; "
-            "call set_params on what load gives you."
+            f"it sets {', '.join(chosen)}, which only you may choose: otherwise a file "
+            "could have other files unpickled or programs run. save writes none of "
+            "them; call set_params on what load returns."
         )
-    # skorch keeps any attribute that it is given.
+    # skorch would store any attribute.
     known = BinaryNetClassifier()._get_param_names()
     unknown = [name for name in params if name.partition("__")[0] not in known]
     require(not unknown, "parameters of BinaryNetClassifier", unknown)

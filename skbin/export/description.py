@@ -31,7 +31,7 @@ _NEEDED_ALONE = ("predict_nonlinearity", "threshold", "prior", "pos_label")
 
 
 def is_chosen_by_reader(name: str) -> bool:
-    """Whether a parameter is for whoever loads the file to choose, and never written.
+    """Whether the reader of a file chooses a parameter, which is then never written.
 
     A file must not choose a folder or a way of reading that unpickles, the programs
     that a compiler runs, how many processes load data, or where to compute.
@@ -75,7 +75,7 @@ def _refuse_parameters_set_later(estimator: BinaryNetClassifier) -> None:
         was = f"{name}={then[name]!r}" if name in then else f"no {name}"
         is_now = f"{name}={now[name]!r}" if name in now else f"no {name}"
         raise ValueError(
-            f"save writes what was trained, with {was}, but there is {is_now} since. "
+            f"save writes the trained net, which has {was}, but now {is_now} is set. "
             "Call fit, or set it back."
         )
 
@@ -127,7 +127,7 @@ def _report(left_out: list[str]) -> None:
             f"save cannot write {', '.join(loaders)}, which predictions depend on: a "
             "file does not choose how data are loaded. Save after "
             f"set_params({', '.join(name + '=...' for name in loaders)}) with the "
-            "defaults, and set your own again on what load gives you."
+            "defaults, and set your own again on what load returns."
         )
     if needed:
         raise TypeError(
@@ -169,7 +169,7 @@ def _own_memory(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _in_torchs_order(array: np.ndarray) -> np.ndarray:
-    # torch knows no other order of bytes, and no steps backwards.
+    # torch supports neither another byte order nor negative strides.
     return array.astype(array.dtype.newbyteorder("="), order="C")
 
 
@@ -178,8 +178,8 @@ def _describe_history(history: Any) -> Any:
         return json.loads(json.dumps(history, default=np.generic.item))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            "save cannot write the history, in which something other than numbers and "
-            f"strings was recorded: {error}. Record numbers: loss.item()."
+            "save cannot write the history, which holds something other than numbers "
+            f"and strings: {error}. Record numbers: loss.item()."
         ) from error
 
 

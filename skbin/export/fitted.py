@@ -1,4 +1,4 @@
-"""What a fitted estimator knows of its training data, as JSON and back."""
+"""What a fitted estimator stores about its training data, as JSON and back."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,7 @@ def describe_fitted(estimator: BinaryNetClassifier) -> dict[str, Any]:
     data = estimator._data
     if data is None:
         raise NotFittedError(
-            "save needs a fitted estimator, and this one has weights alone. Call fit."
+            "save needs a fitted estimator, but this one has only weights. Call fit."
         )
     names = vars(estimator).get("feature_names_in_")
     return {
@@ -101,9 +101,9 @@ def require_shape_for_weights(shape: Any, n_weights: int) -> None:
     if n_values > most:
         raise ValueError(
             f"samples of shape {tuple(shape[1:])} are too large for a network of "
-            f"{n_weights} weights: a file may hold up to {most} values a sample, so "
-            "that nobody's memory is filled by a small file. Shorten the samples, or "
-            "use joblib.dump."
+            f"{n_weights} weights: a file may have up to {most} values per sample, so "
+            "that a small file cannot fill the memory of its reader. Shorten the "
+            "samples, or use joblib.dump."
         )
 
 
@@ -180,7 +180,7 @@ def _weight_from(pos_weight: Any) -> float:
 def _batch_prior_from(
     batch_prior: Any, totals: tuple[float, float], hidden_by: str | None
 ) -> float:
-    # BalancedBatches draw a share of their own, also where that of the data is unknown.
+    # BalancedBatches draw another share, even if that of the data is unknown.
     is_share = _are_numbers([batch_prior]) and (
         0 <= batch_prior <= 1
         or bool(np.isnan([batch_prior, *totals]).all())

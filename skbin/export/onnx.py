@@ -400,12 +400,12 @@ def _sigmoid(z: Any) -> Any:
 
 
 def _log1p(x: Any) -> Any:
-    """Compute log(1 + x), right where 1 + x rounds [Kahan]."""
+    """Compute log(1 + x) accurately even if 1 + x rounds [Kahan]."""
     op = import_optional("onnxscript", "onnx").opset20
     one = op.CastLike(1.0, x)
     whole = op.Add(one, x)
     is_rounded = op.Equal(whole, one)
-    # Where nothing is left of x its logarithm is x itself, and 0 / 0 must not be met.
+    # If 1 + x rounds to 1, the logarithm is x itself, and 0 / 0 must be avoided.
     part = op.Where(is_rounded, one, op.Sub(whole, one))
     return op.Where(is_rounded, x, op.Mul(op.Log(whole), op.Div(x, part)))
 

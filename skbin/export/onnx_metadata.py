@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: labels, threshold, and what its inputs mean."""
+"""The metadata of an ONNX file: labels, threshold, and what its inputs mean."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def add_metadata(
     columns: list[dict[str, Any]] | None,
     takes_missing: bool,
 ) -> None:
-    """Write as JSON what a service needs to know beside the graph."""
+    """Write as JSON what a service needs in addition to the graph."""
     names = _label_array(net.classes_).tolist()
     features = getattr(estimator, "feature_names_in_", None)
     channels = net._data.channels if len(net._data.shape) == 3 else None

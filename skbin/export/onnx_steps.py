@@ -29,23 +29,24 @@ TRANSFORMED = "skbin_transformed"
 
 
 def untranslated(name: str, step: Any, reason: str) -> ValueError:
-    """Say which step cannot go along, why, and what to do."""
+    """Return an error that names a step, the reason, and what to do."""
     return ValueError(
-        f"The step {name!r}, {type(step).__name__}, cannot go into the file: {reason} "
-        "Export the net alone, pipeline[-1], and give it what pipeline[:-1] transforms."
+        f"The step {name!r}, {type(step).__name__}, cannot be exported: {reason} "
+        "Export only the net, pipeline[-1], and pass it the output of "
+        "pipeline[:-1].transform."
     )
 
 
 def refuse_untranslated(steps: list[tuple[str, Any]]) -> None:
-    """Refuse the steps of which it is known at once that they have no translation."""
+    """Refuse steps that certainly have no translation."""
     for name, step in steps:
         if isinstance(step, TokenEncoder):
             raise ValueError(
-                "ONNX has no tokens of scikit-learn's analyzers: export the net alone, "
-                "pipeline[-1], and give it the ids of TokenEncoder.transform."
+                "ONNX cannot split texts as scikit-learn's analyzers do: export only "
+                "the net, pipeline[-1], and pass it the ids of TokenEncoder.transform."
             )
         if not hasattr(step, "n_features_in_"):
-            raise untranslated(name, step, "it takes no table of columns.")
+            raise untranslated(name, step, "it does not take a table of columns.")
         if isinstance(step, FunctionTransformer) and step.func is not None:
             raise untranslated(name, step, f"ONNX has no translation of {step.func!r}.")
         columns = set(getattr(step, "feature_names_in_", []))
@@ -59,7 +60,7 @@ def refuse_untranslated(steps: list[tuple[str, Any]]) -> None:
 
 
 def flat_steps(steps: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Put the steps of pipelines among the steps in their place."""
+    """Replace nested pipelines by their steps."""
     flat: list[tuple[str, Any]] = []
     for name, step in steps:
         flat += flat_steps(step.steps) if isinstance(step, Pipeline) else [(name, step)]
@@ -100,7 +101,7 @@ def translated_step(name: str, step: Any, *, is_first: bool) -> Any:
 
 
 def take_missing(steps: list[Any], net_takes_missing: bool) -> bool:
-    """Whether missing numbers reach what fills them, or a net that takes them."""
+    """Whether missing numbers reach an imputer, or a net that takes them."""
     for step in steps:
         if isinstance(step, Pipeline):
             return take_missing([part for _, part in step.steps], net_takes_missing)
@@ -115,7 +116,7 @@ def take_missing(steps: list[Any], net_takes_missing: bool) -> bool:
 
 
 def described_inputs(steps: list[tuple[str, Any]], model: Any) -> Any:
-    """Say what the inputs of a graph hold, if each is a column of its own."""
+    """Describe the inputs of a graph, if each is a single column."""
     if not steps or _named_columns(steps[0][1]) is None:
         return None
     string = import_optional("onnx", "onnx").TensorProto.STRING
@@ -128,11 +129,11 @@ def described_inputs(steps: list[tuple[str, Any]], model: Any) -> Any:
     ]
 
 
-# ---- which columns become inputs of their own
+# ---- which columns become separate inputs
 
 
 def _named_columns(step: Any) -> list[tuple[str, type]] | None:
-    """Give name and kind of each column, or None if X is one table of numbers."""
+    """Return name and kind of each column, or None if X is one table of numbers."""
     strings = set(_places_of_strings(step, range(step.n_features_in_)))
     names = getattr(step, "feature_names_in_", None)
     if not strings and not _selects_by_name(step):
@@ -187,7 +188,7 @@ def _places(step: ColumnTransformer, columns: Any) -> list[int]:
 
 
 def _by_position(step: Any) -> Any:
-    """Let a ColumnTransformer name columns in the one way that is always known."""
+    """Make a ColumnTransformer refer to columns by their positions."""
     if not isinstance(step, ColumnTransformer):
         return step
     step = copy.copy(step)
@@ -199,7 +200,7 @@ def _by_position(step: Any) -> Any:
 
 
 def _set_inputs(model: Any, names: list[str]) -> None:
-    """Give the inputs the names of the columns, and drop those that are not used."""
+    """Name the inputs by the columns, and drop those that are not used."""
     new = {
         given.name: name for given, name in zip(model.graph.input, names, strict=True)
     }
@@ -240,7 +241,7 @@ class _Graph:
         return name
 
     def columns(self, operator: Any) -> Iterator[tuple[str, bool]]:
-        """Give the name of each column of the inputs, and whether it holds strings."""
+        """Return the name of each input column, and whether it holds strings."""
         types = import_optional("skl2onnx.common.data_types", "onnx")
         for given in operator.inputs:
             is_string = isinstance(given.type, types.StringTensorType)
@@ -265,7 +266,7 @@ def _impute(scope: Any, operator: Any, container: Any) -> None:
     """Fill in float64, of which the operator Imputer has no kernel, or strings."""
     imputer, graph = operator.raw_operator, _Graph(scope, container)
     if imputer.add_indicator:
-        raise ValueError("SimpleImputer goes along without indicator only.")
+        raise ValueError("SimpleImputer can only be exported without add_indicator.")
     filled = []
     for (column, is_string), value in zip(
         graph.columns(operator), imputer.statistics_, strict=True
@@ -280,7 +281,7 @@ def _impute(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _look_up(scope: Any, operator: Any, container: Any) -> None:
-    """Encode by a table of what the encoder itself gives for each of its categories."""
+    """Encode by a table of what the encoder itself returns for each category."""
     encoder, graph = operator.raw_operator, _Graph(scope, container)
     encoded = []
     for place, (column, is_string) in enumerate(graph.columns(operator)):
@@ -319,7 +320,7 @@ def _equal(graph: _Graph, column: str, keys: list[Any]) -> str:
 
 
 def _key(value: Any, is_string: bool) -> Any:
-    """Give a category as the graph sees it: a missing string is ''."""
+    """Return a category in the form of the graph: a missing string is ''."""
     if is_string:
         return "" if _is_missing(value) else str(value)
     return np.nan if _is_missing(value) else float(value)

@@ -25,7 +25,7 @@ _DAYS_UNTIL_MARCH, _DAYS_FROM_MARCH = 59, 306
 
 @dataclass(frozen=True)
 class InputColumn:
-    """One input of the graph: what it holds, and all categories that are known of it.
+    """One input of the graph: its kind, and all of its known categories.
 
     Strings reach the network as codes, 0 for a missing one, which is ``""``.
     """
@@ -37,7 +37,7 @@ class InputColumn:
     reader: Any = None
 
     def described(self) -> dict[str, Any]:
-        """Say in JSON what a service has to pass."""
+        """Describe in JSON what a service has to pass."""
         described = {"name": self.name, "kind": self.kind}
         return described if self.reader is None else described | {"reader": self.reader}
 
@@ -54,8 +54,8 @@ def input_columns(tables: Sequence[Table]) -> list[InputColumn]:
     if taken:
         raise ValueError(
             f"Columns of X cannot be inputs of the file under the names {sorted(taken)}"
-            f": each needs one of its own, which does not begin with {_OURS!r}, and "
-            f"{sorted(OUTPUTS)} are outputs. Rename them, and fit again."
+            f": names must be unique and not begin with {_OURS!r}, and "
+            f"{sorted(OUTPUTS)} are outputs. Rename the columns, and fit again."
         )
     return inputs
 
@@ -65,7 +65,7 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
     if len(kinds) > 1:
         raise ValueError(
             f"Column {name!r} was read as {' by one member, as '.join(sorted(kinds))} "
-            "by another, and can be one input only. Name it in text_features or "
+            "by another, but must be a single input. Name it in text_features or "
             "categorical_features."
         )
     kind = kinds.pop() if kinds else EMPTY
@@ -73,8 +73,8 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
         if len(columns) > 1:
             raise ValueError(
                 f"Column {name!r} holds texts, which each member of a cross-fit reads "
-                "in its own way, and ONNX cannot. Export one net, or keep the cross-fit"
-                " with skbin.save."
+                "with its own vocabulary; one ONNX file cannot. Export a single net, "
+                "or write the cross-fit with skbin.save."
             )
         column = columns[0]
         reader = describe_reader(column.reader)
@@ -88,8 +88,8 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
         return InputColumn(name, kind)
     if "" in categories:
         raise ValueError(
-            f"Column {name!r} holds empty strings beside others, but in a file an empty"
-            " string is a missing one. Write None for them, and fit again."
+            f"Column {name!r} holds empty strings among others, but in a file an empty "
+            "string is a missing value. Write None for them, and fit again."
         )
     return InputColumn(name, kind, tuple(categories))
 
@@ -195,7 +195,7 @@ class _CodesOfNumbers(nn.Module):
         if len(np.unique(known)) < len(known):
             raise ValueError(
                 f"Column {column.name!r} holds whole numbers as categories that differ "
-                "in digits that float64 has not. Write them as strings, and fit again."
+                "in digits beyond float64. Write them as strings, and fit again."
             )
         self.register_buffer("known", torch.as_tensor(known))
         self.register_buffer("codes", torch.arange(len(known)).double() + FIRST)

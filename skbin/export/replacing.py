@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Write to another file beside it, which takes its place when the block ends.
+    """Write to a file in the same folder, which replaces the target after the block.
 
     Links, permissions and errors are those of `open`, and come before the block runs.
     """

@@ -1,4 +1,4 @@
-"""Who has called: the line of the user, and the pipelines on the way."""
+"""The callers of a function: the user's line, and the pipelines in between."""
 
 import re
 import sys
@@ -12,14 +12,14 @@ _OURS = ("skbin", "sklearn", "skorch", "joblib", "contextlib", "imblearn")
 def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the user's that led here, once for each line.
 
-    That is what Python's default filter promises; but Python forgets what it has shown
-    when a library on the way changes the filters, and a search would warn in each fold.
-    Other filters ("always", "error" and so on) do what they say.
+    Python's default filter promises this; but Python forgets which warnings were shown
+    when a library in between changes the filters, so that a search would warn in each
+    fold. Other filters ("always", "error" and so on) work as usual.
     """
     frame = _frame_of_user()
     module = str(frame.f_globals.get("__name__", "<unknown>"))
     where = (frame.f_code.co_filename, frame.f_lineno)
-    # A notebook deletes it before each cell, and what it has shown is then forgotten.
+    # A notebook deletes it before each cell, and so forgets which warnings were shown.
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     known, shown = _shown.setdefault(module, (registry, set()))
     if known is not registry:

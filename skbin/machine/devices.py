@@ -1,13 +1,13 @@
-"""Which device to compute on, and what it has room for."""
+"""Which device to compute on, and what fits into its memory."""
 
 import traceback
 from typing import Any
 
 import torch
 
-# Of a GPU's free memory; the rest is for the network, its gradients and a batch.
+# Fraction of a GPU's free memory; the rest is for network, gradients and a batch.
 _MOST_OF_FREE_MEMORY = 0.5
-_ALWAYS_FITS = 2**26  # bytes, for which it is not worth asking the driver
+_ALWAYS_FITS = 2**26  # bytes, too few to be worth asking the driver
 
 
 def resolve_device(device: Any) -> Any:
@@ -38,14 +38,14 @@ def require_device(device: Any) -> None:
         wanted = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(
-            f"device must be 'auto' or one that torch knows, got {device!r}."
+            f"device must be 'auto' or a device of torch, got {device!r}."
         ) from error
     if _is_present(wanted):
         return
     raise ValueError(
-        f"device={device!r} was asked for, but torch finds no such device here "
+        f"device={device!r} was requested, but torch finds no such device here "
         f"({torch.cuda.device_count()} CUDA devices). Use device='cpu', or "
-        "device='auto' for the best that is there."
+        "device='auto' for the best one available."
     )
 
 
@@ -58,7 +58,7 @@ def _is_present(device: torch.device) -> bool:
 
 
 def has_room_for(n_bytes: int, device: Any) -> bool:
-    """Whether rows can live on the device beside what training needs.
+    """Whether the device has memory for the rows in addition to training.
 
     Examples
     --------
@@ -72,9 +72,9 @@ def has_room_for(n_bytes: int, device: Any) -> bool:
 
 
 def give_memory_back(error: torch.OutOfMemoryError) -> None:
-    """Let go of the tensors that an error's frames hold, and say what helps.
+    """Release the tensors in an error's frames, and add a note on what helps.
 
-    Whoever catches the error can train with other parameters at once.
+    Code that catches the error can train with other parameters immediately.
 
     Examples
     --------
@@ -83,12 +83,12 @@ def give_memory_back(error: torch.OutOfMemoryError) -> None:
     ... except torch.OutOfMemoryError as error:
     ...     give_memory_back(error)
     ...     print(error.__notes__[0])
-    The device has no room for this. Lower batch_size, for predictions \
-iterator_valid__batch_size, or take device='cpu'.
+    The device is out of memory. Lower batch_size, or iterator_valid__batch_size for \
+predictions, or use device='cpu'.
     """
     traceback.clear_frames(error.__traceback__)
     torch.cuda.empty_cache()
     error.add_note(
-        "The device has no room for this. Lower batch_size, for predictions "
-        "iterator_valid__batch_size, or take device='cpu'."
+        "The device is out of memory. Lower batch_size, or iterator_valid__batch_size "
+        "for predictions, or use device='cpu'."
     )

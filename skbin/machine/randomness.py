@@ -1,4 +1,4 @@
-"""Random numbers of a fit, apart from everybody else's."""
+"""Random numbers of a fit, separate from all others."""
 
 import os
 import threading
@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-# Torch has one generator for all threads, and layers draw from no other. A fit inside a
-# fit, in a callback, is of the same thread and must not wait for itself.
+# torch has one generator for all threads, from which all layers draw. A fit inside a
+# fit, in a callback, runs in the same thread and must not wait for itself.
 _turn = threading.RLock()
 
 
 def _begin_with_a_free_turn() -> None:
-    # The thread that would give it back is not in the child of a fork.
+    # The thread that holds the lock does not exist in the child of a fork.
     global _turn
     _turn = threading.RLock()
 
@@ -29,8 +29,8 @@ if hasattr(os, "register_at_fork"):
 def turn_of_this_thread() -> Iterator[None]:
     """Wait until no other thread of this process is inside such a block.
 
-    A thread may enter a block inside a block. One that waits inside it for threads that
-    want a turn of their own, as joblib's threading backend does, waits for ever.
+    A thread may enter a block inside a block. If it waits inside for threads that also
+    need the lock, as joblib's threading backend does, it deadlocks.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def seeded(seed: int | None, device: Any) -> Iterator[None]:
         turn_of_this_thread(),
         torch.random.fork_rng(devices=devices, device_type=device_type),
     ):
-        # torch.manual_seed would seed the other devices too, which nobody puts back.
+        # torch.manual_seed would also seed the other devices, which are not restored.
         torch.default_generator.manual_seed(seed)
         for one in devices:
             state = torch.Generator(one).manual_seed(seed).get_state()
@@ -119,7 +119,7 @@ class RandomState:
             self.of_device = torch.cuda.get_rng_state(device)
 
     def restore(self) -> None:
-        """Put the generators back."""
+        """Restore the generators."""
         torch.set_rng_state(self.of_cpu)
         if self.of_device is not None:
             torch.cuda.set_rng_state(self.of_device, self.device)

@@ -1,4 +1,4 @@
-"""The state that a training leaves, kept by joblib and trained once at a time."""
+"""The state after a training, cached by joblib; equal trainings run only once."""
 
 import hashlib
 import warnings
@@ -21,8 +21,8 @@ from skbin.memory.pickles import pickled, unpickled
 from skbin.memory.reuse import Reuse
 
 _FOLDER = "skbin_fits"
-# Of the machine, as a GPU that is full or a disk that is gone: the next fit may go on.
-# Any other error, a loss that is NaN say, comes again.
+# Errors of the machine, such as a full GPU or disk: the next fit may resume. Any other
+# error, such as a loss that is NaN, would occur again.
 _MAY_PASS = (OSError, MemoryError, RuntimeError)
 
 Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
@@ -31,7 +31,7 @@ Train = Callable[[Checkpoints | None], tuple[dict[str, Any], bool]]
 def load_or_train(
     memory: Any, depends_on: Mapping[str, Any], train: Train
 ) -> dict[str, Any]:
-    """Give the state that a training leaves, from `memory` where it is kept there.
+    """Return the state after a training, loaded from `memory` if possible.
 
     `depends_on` is all that the training depends on, with X, y and whatever else is
     data as a list under "data". `train` gets `Checkpoints`, or None where nothing can
@@ -81,22 +81,23 @@ class _Entry:
         self.code = fingerprint.code
         alike = Path(self.store.location, f"{_FOLDER}_alike")
         self.reuse = Reuse(alike, self.key, depends_on)
-        # It stays, empty: to remove it would let a process that waits for this file and
-        # one that finds none train at once. `memory.clear()` removes all of them.
+        # It stays, empty: if it were removed, a process that waits for it and one that
+        # finds no file would train at the same time. `memory.clear()` removes all of
+        # them.
         self.lock_file = Path(self.store.location, f"{_FOLDER}_locks", self.key)
 
     def load_or(self, train: Train) -> dict[str, Any]:
-        # An entry that is there is whole: for it nobody needs to wait.
+        # An existing entry is complete, so that it can be loaded without waiting.
         with warnings.catch_warnings():
-            # One that cannot be read is met again below.
+            # An entry that cannot be read is handled below.
             warnings.simplefilter("ignore")
             state = self._load(self.place)
         if state is not None:
-            self._clear_unfinished()  # a process may have been killed before it did
+            self._clear_unfinished()  # a process may have been killed before doing so
             self.reuse.note_reused()
             return state
-        # The turn comes before the file, always: in another order a thread that has the
-        # one and waits for the other could meet a fit inside a fit with them swapped.
+        # Always the thread lock before the file lock: in another order, a fit inside a
+        # fit could deadlock with another thread.
         with turn_of_this_thread():
             return self._load_or_train_alone(train)
 
@@ -138,7 +139,7 @@ class _Entry:
         if error is not None:
             _warn_not_kept(error)
             return state
-        # Not before: until the entry is written, this is all that a kill leaves.
+        # Not before: until the entry is written, only the checkpoint survives a kill.
         self._clear_unfinished()
         self.reuse.note_trained()
         return state

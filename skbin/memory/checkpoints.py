@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, for one that is killed to go on from."""
+"""The state of a training between two epochs, from which to resume after a kill."""
 
 import math
 import time
@@ -9,13 +9,13 @@ from skbin.machine.callers import warn_user
 from skbin.machine.randomness import RandomState
 
 # Saving takes at most this fraction of the time; trainings shorter than a second save
-# nothing. The first save tells how long one takes, so it alone may take longer.
+# nothing. The first save shows how long one takes, so only it may take longer.
 _SHARE_OF_TIME = 0.05
 _FIRST_AFTER = 1.0
 
 
 class Checkpoints:
-    """What a killed training has left, `left`, and how to leave another state."""
+    """The last saved state, `left`, and how to save another one."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Checkpoints:
         self._next_at = time.monotonic() + _FIRST_AFTER
 
     def offer(self, make_state: Callable[[], dict[str, Any]]) -> None:
-        """Write a state if it is time to; after a failure none is written."""
+        """Write a state if it is due; after a failure, no other is written."""
         begin = time.monotonic()
         if begin < self._next_at:
             return
@@ -45,7 +45,7 @@ class Checkpoints:
 def _warn_cannot_resume(error: Exception) -> None:
     warn_user(
         "The state of this training cannot be written to memory. If it is killed, it "
-        f"starts again from the beginning: {type(error).__name__}: {error}. Leave out "
-        "of __getstate__ of the module and the callbacks what pickle refuses, such as "
-        "locks and open files, or make room in the folder.",
+        f"starts again from the beginning: {type(error).__name__}: {error}. Remove "
+        "what pickle refuses, such as locks and open files, in __getstate__ of the "
+        "module and the callbacks, or free space in the folder.",
     )

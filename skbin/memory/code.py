@@ -58,7 +58,7 @@ def _codes_within(code: types.CodeType) -> Iterable[types.CodeType]:
 def _imported(
     name: str, members: Iterable[str], known: dict[str, Any]
 ) -> types.ModuleType | None:
-    """Give the module of an import statement with its submodules, None if missing."""
+    """Return the module of an import statement with its submodules, None if missing."""
     try:
         module = importlib.import_module(name, known.get("__package__"))
     except ImportError:
@@ -71,7 +71,7 @@ def _imported(
 
 
 def _members(module: types.ModuleType, names: list[str], seen: set[str]) -> Any:
-    """Give what can be read from a module by these names, submodules included."""
+    """Return what can be read from a module by these names, submodules included."""
     if is_installed(module.__name__) or module.__name__ in seen:
         return installed(module.__name__, "")
     seen.add(module.__name__)
@@ -87,8 +87,8 @@ def _members(module: types.ModuleType, names: list[str], seen: set[str]) -> Any:
 def is_installed(module_name: str | None) -> bool:
     """Whether a module is of Python or of a package, so that its version tells all."""
     module = sys.modules.get(module_name or "")
-    # A class that a worker was sent from the main program names a module that the
-    # worker does not have, or has another one of.
+    # A class sent to a worker from the main program names a module that the worker
+    # lacks, or another module of the same name.
     if module is None or module_name is None or module_name == "__main__":
         return False
     if module_name.partition(".")[0] == __name__.partition(".")[0]:
@@ -117,7 +117,7 @@ def installed(module_name: str, qualname: str) -> str:
 
 @functools.cache
 def version_of(package: str) -> str:
-    """Give the version of a package, and for skbin its source too."""
+    """Return the version of a package, and for skbin also its source."""
     module = sys.modules.get(package) or importlib.import_module(package)
     version = str(getattr(module, "__version__", ""))
     if not version:
@@ -125,6 +125,6 @@ def version_of(package: str) -> str:
             version = metadata.version(package)
     if package != __name__.partition(".")[0]:
         return version
-    # One version stands for many states of a checkout that is worked on.
+    # A checkout under development has many states with one version.
     sources = sorted(Path(__file__).parent.parent.rglob("*.py"))
     return joined([version, *(source.read_text("utf-8") for source in sources)])

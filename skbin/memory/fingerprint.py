@@ -21,7 +21,7 @@ from scipy import sparse
 from skbin.memory.code import installed, is_installed, joined, read_by, version_of
 
 _LIBRARIES = ("numpy", "scipy", "sklearn", "skorch", "torch", "skbin")
-# Of a class these say nothing about what it does, or nothing that is not said already.
+# Attributes of a class that do not affect it, or are included elsewhere.
 _NAMES_LEFT_OUT = {
     "__abstractmethods__",
     "__annotations__",
@@ -56,7 +56,7 @@ _BY_REPR = (
     types.GenericAlias,
     types.UnionType,
 )
-# float32 stays apart: what is computed from it is rounded to float32.
+# float32 stays separate, because results computed from it are rounded to float32.
 _AS_IN_PYTHON = (np.integer, np.bool_, np.str_, np.bytes_)
 _AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 _BUILT_IN_CODE = (
@@ -214,7 +214,7 @@ class Fingerprint:
         state = [list(part) if isinstance(part, Iterator) else part for part in rest]
         if not any(part is not type(value) for part in args):
             _require_state(value, next(iter(state), None), *state[1:])
-        # Of cython's functions nothing but the name is known.
+        # Of cython's functions only the name is known.
         name = f"{maker.__module__}:{maker.__qualname__}"
         known = name if is_installed(maker.__module__) else maker
         return self._of_all("object", (type(value), known, args, state))
@@ -235,7 +235,8 @@ class Fingerprint:
         enclosed = [cell.cell_contents for cell in cells if _is_filled(cell)]
         if is_installed(function.__module__):
             name = installed(function.__module__, function.__qualname__)
-            # What a library has made for this call is known by what it was made of.
+            # A function made by a library for this call is identified by what it
+            # encloses.
             made = "<locals>" in function.__qualname__
             return self._of_all("function", (name, enclosed)) if made else name
         self.code.append(function)
@@ -299,7 +300,7 @@ def _torch_settings() -> list[Any]:
         torch.get_default_device(),
         torch.get_deterministic_debug_mode(),
         autocast,
-        # "none" is what nobody has set; to set it back to the default says "ieee".
+        # "none" means not set by the user; resetting it to the default gives "ieee".
         ["ieee" if precision == "none" else precision for precision in precisions],
         backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
         backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
@@ -312,7 +313,7 @@ def _torch_settings() -> list[Any]:
 
 
 def _builtin_content(value: Any) -> Any:
-    """Give what an instance holds beside its attributes, as the parent type."""
+    """Return what an instance holds besides its attributes, as the parent type."""
     kind: Any
     for kind in (dict, list, tuple, int, float, complex, str, bytes):
         if isinstance(value, kind):
@@ -329,7 +330,7 @@ def _builtin_content(value: Any) -> Any:
 
 
 def _pandas_parts(value: Any) -> tuple[Any, ...] | None:
-    """Give values and labels of a pandas object, however its blocks lie in memory."""
+    """Return values and labels of a pandas object, however its blocks lie in memory."""
     pandas = sys.modules.get("pandas")
     if pandas is None:
         return None

@@ -1,4 +1,4 @@
-"""What a network that is kept says of rows that were scored a moment ago."""
+"""Recent outputs of cached networks, so that rows are not scored again."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skbin.memory.fingerprint import Fingerprint
 from skbin.memory.pickles import Pickler
 
-# The folds of a search over cutoffs, many times over; not the rows of a service.
+# Enough for the folds of a search over cutoffs, not for the rows of a service.
 _MOST_BYTES = 64 * 1024**2
 _DETERMINISTIC = ("_codecs", "builtins", "collections", "numpy", "skbin", "torch")
 _kept: OrderedDict[str, NDArray[np.float64]] = OrderedDict()
@@ -26,7 +26,7 @@ Compute = Callable[[Any], NDArray[np.float64]]
 
 
 def outputs_of(net: Any, X: Any, compute: Compute) -> NDArray[np.float64]:
-    """Give what `compute` makes of X, from this process's memory if it is there.
+    """Return `compute(X)`, from the memory of this process if possible.
 
     A search loads one network for each of its cutoffs, and each scores the same rows.
     Network and rows are compared by their content, whatever objects hold them.
@@ -54,7 +54,7 @@ def _key(net: Any, X: Any) -> str:
 
 
 class _DeterministicPickler(Pickler):
-    """Refuses code of a user's, which may draw random numbers or read a file."""
+    """Refuses the user's code, which may draw random numbers or read a file."""
 
     def reducer_override(self, obj: Any) -> Any:
         """Write a part; see `pickle`."""

@@ -22,7 +22,7 @@ class Pickler(pickle.Pickler):
         self._places = {id(part): place for place, part in enumerate(code)}
 
     def persistent_id(self, obj: Any) -> int | None:
-        """Give the place of code of the user's; see `pickle`."""
+        """Return the place of the user's code; see `pickle`."""
         if isinstance(obj, type | FunctionType):
             return self._places.get(id(obj))
         return None

@@ -1,4 +1,4 @@
-"""A warning where nothing that `memory` keeps can ever be used again."""
+"""A warning if no network in `memory` can ever be reused."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,8 +50,8 @@ class Reuse:
         warn_user(
             f"memory has trained {n_trained} networks with the same parameters and "
             "targets, on X of one shape but with other values each time, and could "
-            "reuse none of them. A step before the net that draws random numbers makes "
-            "other rows in each fit: give it a random_state, as SMOTE(random_state=0) "
+            "reuse none of them. If a step before the net draws random numbers, each "
+            "fit gets other rows: give it a random_state, as in SMOTE(random_state=0) "
             "or TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0)).",
             UserWarning,
         )

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from skbin.networks.layers import require_sizes, require_width
 
 _LIMIT = 3.0  # spreads
-_FARTHEST = 1e18  # spreads, of which the square is still a float32
+_FARTHEST = 1e18  # spreads, whose square is still a float32
 _SPREAD_OF_CATEGORIES = 0.1
 
 
@@ -130,9 +130,9 @@ def quantiles(X: torch.Tensor, n_parts: int) -> torch.Tensor:
 def edges_of(column: torch.Tensor, n_bins: int) -> torch.Tensor:
     """Cut a column into at most `n_bins` intervals, with about equally many rows each.
 
-    A value that holds more rows than an interval should becomes an edge of its own, and
-    the others share what is left: quantiles of all rows would see little of a column
-    that is mostly zero. A column of few values has an edge at each.
+    A value shared by more rows than an interval should hold becomes a separate edge,
+    and the others share what is left: quantiles of all rows would see little of a
+    column that is mostly zero. A column of few values has an edge at each.
 
     >>> edges_of(torch.tensor([0.0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), n_bins=3)
     tensor([0., 1., 3., 4.])
@@ -175,7 +175,7 @@ def embed_columns(
 
 
 class PiecewiseLinearEmbedding(nn.Module):
-    """Give each column a vector, piecewise linear in it with knots at its quantiles.
+    """Map each column to a vector, piecewise linear with knots at its quantiles.
 
     A missing value has the vector of the median and one more, which is learned.
     """
@@ -199,7 +199,7 @@ class PiecewiseLinearEmbedding(nn.Module):
         shape = n_features, embedding_dim
         self.slope = nn.Parameter(torch.empty(shape).uniform_(-1, 1))
         self.bias = nn.Parameter(torch.empty(shape).uniform_(-1, 1))
-        # Training starts with the scaled value alone and adds bends where they help.
+        # Training starts with only the scaled value and adds bends where they help.
         self.bends = nn.Parameter(torch.zeros(n_features, n_bins + 1, embedding_dim))
 
     def learn(self, X: torch.Tensor) -> None:

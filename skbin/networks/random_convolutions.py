@@ -49,7 +49,7 @@ class RandomConvolutions(nn.Module):
 
     @torch.no_grad()
     def learn(self, X: torch.Tensor, is_there: torch.Tensor) -> None:
-        """Take as biases quantiles of the responses to some rows, drawn anew for each.
+        """Take as biases quantiles of the responses to some rows, drawn for each.
 
         Parameters
         ----------

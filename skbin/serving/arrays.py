@@ -50,7 +50,7 @@ class ArrayInput:
         return self.shape[0]
 
     def read(self, X: Any) -> dict[str, NDArray[Any]]:
-        """Give the input of the graph, or say what is wrong with X."""
+        """Return the input of the graph, or raise an error about X."""
         if type(X) is not np.ndarray:
             X = self._array_of(X)
         if len(self.shape) == 2:
@@ -100,12 +100,12 @@ class ArrayInput:
         return np.column_stack(columns).astype(self._dtype_of_table(columns))
 
     def _dtype_of_table(self, columns: list[NDArray[np.float64]]) -> Any:
-        """Token ids of a table are whole numbers again, unless they are none."""
+        """Turn token ids from a table back into integers, unless they are not whole."""
         are_whole = all((column == np.rint(column)).all() for column in columns)
         return np.int64 if self.dtype.kind == "i" and are_whole else np.float64
 
     def _as_long_as_in_training(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Write NaN, which ends a signal, behind those that are shorter."""
+        """Pad shorter signals with NaN, which marks the end of a signal."""
         n_missing = self.shape[1] - X.shape[-1] if X.ndim == 3 else 0
         if n_missing <= 0 or not self.takes_missing or X.dtype.kind not in "biuf":
             return X
@@ -117,8 +117,8 @@ class ArrayInput:
         wanted = ", ".join(["n", *map(str, self.shape)])
         if len(shape) != n_axes:
             raise ValueError(
-                f"Expected {n_axes}D array, got {len(shape)}D array instead: X has "
-                f"the shape {shape}, and the file takes ({wanted}). Of one row make "
+                f"Expected {n_axes}D array, got {len(shape)}D array instead: X has the "
+                f"shape {shape}, and the file takes ({wanted}). For one row, pass "
                 "X[np.newaxis]."
             )
         if not shape[0]:
@@ -157,14 +157,14 @@ class ArrayInput:
         if np.isinf(X).any():
             row = int(np.argwhere(np.isinf(X))[0][0])
             raise ValueError(
-                f"Input X contains infinity, first in row {row}. Write a number where "
-                "it is large."
+                f"Input X contains infinity, first in row {row}. Write a finite number "
+                "if the value is large."
             )
         if not self.takes_missing:
             row = int(np.argwhere(np.isnan(X))[0][0])
             raise ValueError(
                 f"Input X contains NaN, first in row {row}, and the file takes no "
-                "missing values. Fill them before, or put a SimpleImputer before the "
+                "missing values. Fill them first, or put a SimpleImputer before the "
                 "net and export the pipeline."
             )
         if X.ndim == 3:

@@ -1,4 +1,4 @@
-"""The cells of a column, as a service is given them, for the input of a graph."""
+"""The cells of a column in a service's request, for the input of a graph."""
 
 import datetime
 import reprlib
@@ -33,7 +33,7 @@ def names_columns(X: Any) -> bool:
 
 
 def cells_by_name(X: Any) -> dict[str, Any]:
-    """Give the cells of each column of a DataFrame, a dict of lists or records."""
+    """Return the cells of each column of a DataFrame, a dict of lists or records."""
     if is_frame(X):
         columns = {str(name): cells for name, cells in columns_of(X)}
     elif isinstance(X, Mapping):
@@ -55,11 +55,11 @@ def _cells_of(name: Any, values: Any) -> Any:
         return nw.from_native(values, series_only=True)
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(
-            f"A dict gives a list for each column, but X[{name!r}] is {values!r}. Of "
-            "one record make a list: [record]."
+            f"A dict must hold a list for each column, but X[{name!r}] is {values!r}. "
+            "For one record, pass a list: [record]."
         )
     if isinstance(values, list | tuple):
-        # NumPy would make strings of numbers beside strings.
+        # NumPy would turn numbers among strings into strings.
         return np.fromiter(values, dtype=object, count=len(values))
     cells = np.asarray(values)
     if cells.ndim != 1:
@@ -104,14 +104,14 @@ def require_columns(cells: dict[str, Any], names: list[str]) -> None:
     unknown = [name for name in cells if name not in names]
     if unknown:
         raise ValueError(
-            f"X has the columns {unknown}, which were not there in training: leave "
-            f"them out. The file takes {names}."
+            f"X has the columns {unknown}, which did not exist in training: leave them "
+            f"out. The file takes {names}."
         )
 
 
 # ---- cells as numbers and strings
 
-# The kind of a column of categories of which none is known.
+# The kind of a column of categories without known categories.
 ANYTHING = "anything"
 _IN_WORDS = {
     CATEGORY: "strings",
@@ -124,7 +124,7 @@ _UNKNOWN = "\0"
 
 
 def numbers_in(cells: Any, name: str) -> NDArray[np.float64]:
-    """Read numbers and truth values; None is NaN."""
+    """Read numbers and booleans; None is NaN."""
     _require_kind(cells, name, (NUMBER, EMPTY), "numbers")
     return _numbers_of(cells, name)
 
@@ -145,7 +145,7 @@ def _numbers_of(cells: Any, name: str) -> NDArray[np.float64]:
 
 
 def times_in(cells: Any, name: str) -> NDArray[np.float64]:
-    """Read times as days since 1970 by the wall clock; strings as ISO 8601."""
+    """Read times as days since 1970 in local time; strings as ISO 8601."""
     _require_kind(cells, name, (TIME, EMPTY, CATEGORY), "times")
     values = values_of(cells)
     is_written = any(isinstance(value, str) for value in values)
@@ -168,7 +168,7 @@ def _parsed(values: list[Any], name: str) -> NDArray[Any]:
 
 
 def texts_in(cells: Any, name: str) -> Any:
-    """Let texts through, and nothing else."""
+    """Return texts; refuse everything else."""
     _require_kind(cells, name, (CATEGORY, EMPTY), "texts")
     return cells
 
@@ -180,7 +180,7 @@ def strings_in(cells: Any, name: str) -> NDArray[Any]:
 
 
 def presence_in(cells: Any) -> NDArray[Any]:
-    """Say which cells hold anything, where that is all that was learned."""
+    """Return which cells hold a value, if the column held none in training."""
     return _as_strings([None if v is None else _UNKNOWN for v in values_of(cells)])
 
 
@@ -190,7 +190,7 @@ def _as_strings(values: list[Any]) -> NDArray[Any]:
 
 
 def codes_in(cells: Any, name: str) -> NDArray[np.float64]:
-    """Read categories that are numbers or truth values; NaN where one is missing."""
+    """Read categories that are numbers or booleans; NaN for missing ones."""
     values = categories_of(cells, name)
     if any(isinstance(value, str) for value in values):
         raise _other_kind(values, name, "numbers")
@@ -201,7 +201,7 @@ def _as_float(value: Any) -> float:
     try:
         return np.nan if value is None else float(value)
     except OverflowError:
-        return np.inf  # which no category is
+        return np.inf  # which is not a category
 
 
 def _require_kind(cells: Any, name: str, kinds: tuple[str, ...], wanted: str) -> None:

@@ -52,7 +52,7 @@ class ColumnInputs:
         return len(self.columns)
 
     def read(self, X: Any) -> dict[str, NDArray[Any]]:
-        """Give the inputs of the graph, or say what is wrong with X."""
+        """Return the inputs of the graph, or raise an error about X."""
         cells = self._cells_of(X)
         refuse_lack(cells, list(self.columns))
         return {
@@ -80,7 +80,7 @@ class ColumnInputs:
         kind, element_type = self.columns[name]
         if kind == TEXT:
             return self.readers[name].logits(values_of(texts_in(cells, name)))
-        if kind == EMPTY:  # nothing was learned of it
+        if kind == EMPTY:  # nothing was learned about it
             return np.full(len(cells), np.nan)
         if kind == ANYTHING:
             return presence_in(cells)
@@ -94,7 +94,7 @@ class ColumnInputs:
             raise ValueError(
                 f"Input X contains NaN: column {name!r}, first in row "
                 f"{int(np.argmax(np.isnan(numbers)))}, and the file takes no missing "
-                "values there. Fill them before, or put a SimpleImputer before the "
-                "net and export the pipeline."
+                "values there. Fill them first, or put a SimpleImputer before the net "
+                "and export the pipeline."
             )
         return numbers

@@ -28,7 +28,7 @@ _KEYS = (
     "takes_missing",
     "channels",
 )
-# What metadata that are not ours, but JSON, lead to.
+# Errors raised by foreign metadata that are valid JSON.
 _DAMAGES = (
     AttributeError,
     IndexError,
@@ -44,9 +44,9 @@ _FATAL = 4  # onnxruntime also prints what it raises, below this severity
 
 
 class OnnxFile:
-    """The graph of a file, ready to run in any number of threads, and what it says.
+    """The graph and the metadata of a file, ready to run in any number of threads.
 
-    It never changes, so that copies are the file itself. A pickle holds the bytes.
+    It never changes, so that copies are the same object. A pickle holds the bytes.
     """
 
     def __init__(self, content: bytes, name: str, n_threads: int = 1) -> None:
@@ -64,7 +64,7 @@ class OnnxFile:
         except _DAMAGES as error:
             raise ValueError(
                 f"{name} is damaged: its metadata and its inputs do not agree "
-                f"({error!r}); export it anew by skbin.export_onnx."
+                f"({error!r}); export it again with skbin.export_onnx."
             ) from error
 
     def __reduce__(self) -> Any:
@@ -106,15 +106,15 @@ class OnnxFile:
         given = self.inputs.read(X)
         try:
             results = self._in_parts(outputs, given)
-        except Exception as error:  # onnxruntime has no class for errors of its own
+        except Exception as error:  # onnxruntime has no error class
             raise ValueError(
                 f"onnxruntime cannot compute {self.name} for these rows: {error}"
             ) from error
         if np.isnan(results[0]).any():
             row = int(np.argmax(np.isnan(results[0]).any(axis=1)))
             raise ValueError(
-                f"Row {row} of X has no probability: it holds a category that was not "
-                "there in training, a missing value, or a number that is too large. "
+                f"Row {row} of X has no probability: it holds a category that did not "
+                "occur in training, a missing value, or a number that is too large. "
                 "Leave the row out, or export a pipeline that takes it: with "
                 "handle_unknown='ignore' in the encoder, or with a SimpleImputer."
             )
@@ -138,7 +138,7 @@ def _session(content: bytes, name: str, n_threads: int) -> Any:
         return onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # onnxruntime has no class for errors of its own
+    except Exception as error:  # onnxruntime has no error class
         raise ValueError(
             f"{name} cannot be read as ONNX: it is another kind of file, was cut "
             f"short, or needs a newer onnxruntime, which says: {error}"
@@ -150,22 +150,22 @@ def _metadata(session: Any, name: str) -> dict[str, Any]:
     if "skbin_format" not in written:
         raise ValueError(
             f"{name} was written by an older skbin or by another program; export it "
-            "anew by skbin.export_onnx."
+            "again with skbin.export_onnx."
         )
     try:
         number = int(json.loads(written["skbin_format"]))
         says = {key: json.loads(written[key]) for key in _KEYS if number == FORMAT}
     except _DAMAGES as error:
         raise ValueError(
-            f"{name} is damaged: its metadata lack something or are no JSON "
-            f"({error!r}); export it anew by skbin.export_onnx."
+            f"{name} is damaged: its metadata are incomplete or not JSON ({error!r}); "
+            "export it again with skbin.export_onnx."
         ) from error
     if number == FORMAT:
         return says
     raise ValueError(
-        f"{name} was written by a newer version of skbin (its skbin_format is {number}"
-        f", this version reads {FORMAT}); update skbin here, or export it anew with "
-        "this version."
+        f"{name} was written by a newer version of skbin (its skbin_format is "
+        f"{number}, this version reads {FORMAT}); update skbin here, or export it "
+        "again with this version."
     )
 
 

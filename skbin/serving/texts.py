@@ -1,4 +1,4 @@
-"""Texts for a graph: what ONNX cannot do of them, reading, is done before."""
+"""Texts for a graph: split into words here, because ONNX cannot do so."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ class TextInput:
         return [self.name] if self.has_name else None
 
     def read(self, X: Any) -> dict[str, NDArray[Any]]:
-        """Give the input of the graph, or say what is wrong with X."""
+        """Return the input of the graph, or raise an error about X."""
         texts = self._texts_of(X)
         if hasattr(texts, "__len__") and not len(texts):
             raise ValueError(

@@ -29,7 +29,7 @@ class CosineDecay(Callback):
 
     After the training the optimizer has its learning rate back, so that `partial_fit`
     and warm starts begin with it. An ``LRScheduler`` among the callbacks takes its
-    place; a learning rate that somebody else sets during the training stays as it is.
+    place; a learning rate that something else sets during training is kept.
 
     References
     ----------
@@ -158,7 +158,7 @@ class EpochProgress(Callback):
     """
 
     def initialize(self) -> "EpochProgress":
-        """Start anew."""
+        """Reset the state."""
         self._outputs: list[Any] = []
         self._bar: Any = None
         return self
@@ -290,7 +290,7 @@ class EpochTasks(Callback):
     Examples
     --------
     >>> from skbin import BinaryNetClassifier
-    >>> net = BinaryNetClassifier(callbacks__epoch_tasks=None)  # of the fit alone
+    >>> net = BinaryNetClassifier(callbacks__epoch_tasks=None)  # only of the fit
     """
 
     def _get_param_names(self) -> list[str]:

@@ -76,7 +76,7 @@ class BestWeights(EarlyStopping):
         self.patience = patience
 
     def initialize(self) -> "BestWeights":
-        """Start anew."""
+        """Reset the state."""
         is_number = isinstance(self.patience, Integral)
         if not is_number or isinstance(self.patience, bool) or self.patience < 1:
             raise ValueError(

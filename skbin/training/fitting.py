@@ -95,7 +95,7 @@ def what_training_depends_on(
     params = net.get_params(deep=False)
     for name in left_out:
         del params[name]
-    # What these say is said by the numbers that they lead to.
+    # Replaced by the values that follow from them.
     params.update(
         device=str(net.device),
         random_state=None if net.random_state is None else run.seed,
@@ -323,7 +323,7 @@ def _pos_weight(net: Any, data: FittedData, totals: NDArray[np.float64]) -> floa
         if pos_weight is not None:
             raise ValueError(
                 "pos_weight and criterion__pos_weight are the same thing, got "
-                f"{pos_weight!r} and {in_criterion!r}. Pass pos_weight alone."
+                f"{pos_weight!r} and {in_criterion!r}. Pass only pos_weight."
             )
         pos_weight = in_criterion
     if pos_weight is not None and not net._takes_logits():

@@ -63,7 +63,7 @@ def make_iterator(net: Any, dataset: Any, *, training: bool) -> Any:
 
 
 def _opened(iterator: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Read the options that a ``functools.partial`` holds like those beside it."""
+    """Merge the options of a ``functools.partial`` with the other options."""
     while isinstance(iterator, partial) and not iterator.args:
         iterator, kwargs = iterator.func, {**iterator.keywords, **kwargs}
     return iterator, kwargs

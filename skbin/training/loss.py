@@ -194,7 +194,7 @@ pos_weight=9.
     if pos_weight is not None and class_weight is not None:
         raise ValueError(
             "class_weight and pos_weight are the same thing, got "
-            f"{class_weight!r} and {pos_weight!r}. Pass pos_weight alone."
+            f"{class_weight!r} and {pos_weight!r}. Pass only pos_weight."
         )
     if class_weight is None or (
         isinstance(class_weight, str) and class_weight == "balanced"
@@ -244,7 +244,7 @@ def weighted_loss(
     """Loss of a batch in which row ``i`` counts ``weight[i]`` times.
 
     It is ``sum(w * loss) / sum(w)``, or ``sum(w * loss)`` if the criterion sums. As in
-    ``BCEWithLogitsLoss``, `pos_weight` multiplies the losses of positives alone.
+    ``BCEWithLogitsLoss``, `pos_weight` multiplies only the losses of positives.
 
     Examples
     --------

@@ -58,7 +58,7 @@ _SQUASHINGS = {
 
 
 def first_output(output: Any) -> torch.Tensor:
-    """Give the tensor that a module returned, or the first of several."""
+    """Return the tensor that a module returned, or the first of several."""
     if isinstance(output, torch.Tensor):
         return output
     raise ValueError(

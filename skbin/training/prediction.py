@@ -174,7 +174,7 @@ class PredictingNet(LogitNet):
             require_takes(self._bare_module(), samples, self._fitted_shape())
         return self._dataset_of(samples, y)
 
-    # ---- weights alone
+    # ---- only weights
 
     def save_params(self, *args, **kwargs):
         """Save weights; see skorch. Constants subtracted from columns are not saved."""
