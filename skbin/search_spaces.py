@@ -1,9 +1,9 @@
-"""What is worth searching for each network, ready for scikit-learn's searches.
+"""Parameters worth searching for each network, for scikit-learn's searches.
 
-A parameter is here because a measured change of it moved the results, or because its
-best value depends on the data. What moved nothing is left out: knots and their number
-(`n_bins`), batch sizes, longer training of tables, more random features of signals.
-`docs/user_guide/searches.rst` gives the reason for each line.
+A parameter is listed if changing it measurably affected the results, or if its best
+value depends on the data. Parameters without an effect are left out: knots and their
+number (`n_bins`), batch sizes, longer training on tables, more random features of
+signals. `docs/user_guide/searches.rst` gives the reason for each line.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from scipy.stats import loguniform, uniform
 from torch.optim import AdamW
 
-# Around the default of 0.001: a third to three times of it.
+# A third to three times the default of 0.001.
 _LEARNING_RATES = loguniform(3e-4, 3e-3)
 
 SEARCH_SPACES: dict[str, dict[str, Any]] = {

@@ -14,15 +14,15 @@ except ImportError:  # Windows
     resource: Any = None  # type: ignore[no-redef]
 
 # Measured with two threads on two cores. Alone they use 98 % of their time and are
-# interrupted 30 times a second. With one busy process beside them it is 62 % and 190,
-# and training takes 4 times as long; with two, 25 % and 130, and 100 times.
+# interrupted 30 times a second. With one other busy process it is 62 % and 190, and
+# training takes 4 times as long; with two, 25 % and 130, and 100 times.
 _LEAST_SECONDS = 2.0
 _LEAST_SHARE = 0.8
 _MOST_INTERRUPTIONS_PER_SECOND = 60
 
 
 class Used(NamedTuple):
-    """What this process has used, in seconds, and how often it lost a core."""
+    """Time and processor seconds of this process, and how often it lost a core."""
 
     at: float
     cpu: float
@@ -43,7 +43,7 @@ class Contention:
     _since: Used | None = field(default_factory=lambda: used() if resource else None)
 
     def look(self, device: Any) -> None:
-        """Warn if threads on the CPU have mostly waited since the last look."""
+        """Warn if threads on the CPU mostly waited since the last call."""
         n_threads = torch.get_num_threads()
         if self._since is None or n_threads == 1 or str(device) != "cpu":
             return
@@ -59,8 +59,8 @@ class Contention:
         self._since = None
         warn_user(
             f"Other processes use the cores on which torch trains with {n_threads} "
-            f"threads: these were computing for {share:.0%} of the time and lost a "
-            f"core {interruptions:.0f} times a second. Threads that wait for each "
-            "other can make training 30 times slower. Call torch.set_num_threads(1), "
-            "or set OMP_NUM_THREADS=1 before Python starts."
+            f"threads: the threads were computing for only {share:.0%} of the time and "
+            f"lost a core {interruptions:.0f} times a second. Threads that wait for "
+            "each other can make training 30 times slower. Call "
+            "torch.set_num_threads(1), or set OMP_NUM_THREADS=1 before Python starts."
         )
