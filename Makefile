@@ -27,12 +27,8 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.venv/docs-installed: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	touch $@
-
 # Without a warning, and without the network. The gallery runs: a minute or two.
-docs: .venv/docs-installed
+docs: .venv/installed
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 .venv/peers-installed: .venv/installed

@@ -15,6 +15,8 @@ project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"].values()
 lowest = {}
 for dependency in [*project["dependencies"], *chain(*extras)]:
+    if dependency.startswith(project["name"]):  # one of our own extras
+        continue
     name, version = re.fullmatch(r"([\w-]+)(?:\[.*\])?>=(.+)", dependency).groups()
     lowest[name.lower()] = version
 pins = dict(

@@ -1,5 +1,6 @@
 """How the site is made: ``make docs``."""
 
+import os
 import warnings
 
 from sphinx_gallery.sorting import ExplicitOrder
@@ -18,6 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinxext.opengraph",
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
@@ -51,17 +53,25 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skbin"
+html_title = f"skbin {release}"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "skbin"},
+    "logo": {"text": f"skbin {release}"},
     "navbar_align": "left",
     "show_toc_level": 2,
+    "navigation_with_keys": False,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
+
+# What other sites show of a page that is linked there. A card needs to know the address.
+ogp_site_url = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+ogp_image = "_images/quickstart.png"
+ogp_image_alt = "Precision, recall and F1 against the cutoff, with bands"
+toc_object_entries_show_parents = "hide"

@@ -147,3 +147,4 @@ right.barh(list(costs), list(costs.values()), color=["#999999"] * 5 + ["#D55E00"
 right.invert_yaxis()
 right.set_xlabel("cost for each payment, on rows not used before")
 plt.show()
+# sphinx_gallery_thumbnail_number = -1
