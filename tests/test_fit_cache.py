@@ -196,7 +196,7 @@ def test_a_step_that_makes_other_rows_in_each_fit_triggers_a_warning(
         scoring="f1",
     )
     with pytest.warns(
-        UserWarning, match="other rows in each fit: give it a random_state"
+        UserWarning, match="each fit gets other rows: give it a random_state"
     ) as told:
         search.fit(*binned)
     assert len(told) == 1

@@ -306,7 +306,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     # ---- prediction
 
     def decision_function(self, X):
-        """Logit of the second column of `predict_proba`.
+        """Compute the logit of the second column of `predict_proba`.
 
         Parameters
         ----------
@@ -329,7 +329,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return z if self._positive_index == 1 else -z
 
     def predict_proba(self, X):
-        """Probability of each class.
+        """Compute the probability of each class.
 
         Parameters
         ----------
@@ -352,7 +352,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return np.column_stack([expit(-z), expit(z)])
 
     def predict_log_proba(self, X):
-        """Natural logarithm of `predict_proba`, without underflow.
+        """Compute the natural logarithm of `predict_proba`, without underflow.
 
         Parameters
         ----------
@@ -375,7 +375,7 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return np.column_stack([log_expit(-z), log_expit(z)])
 
     def predict(self, X):
-        """Decide for each sample.
+        """Predict the label of each sample.
 
         Parameters
         ----------

@@ -125,7 +125,7 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         return self.file.probabilities(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Decide for each row.
+        """Predict the label of each row.
 
         Parameters
         ----------

@@ -193,7 +193,7 @@ class PredictingNet(LogitNet):
     # ---- prediction
 
     def predict(self, X):
-        """Decide for each sample.
+        """Predict the label of each sample.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class PredictingNet(LogitNet):
         return labels.decode(probability[:, labels.positive_index] >= self.threshold)
 
     def predict_proba(self, X):
-        """Probability of each class, referring to `prior`.
+        """Compute the probability of each class, referring to `prior`.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class PredictingNet(LogitNet):
         return self._in_class_order(columns)
 
     def predict_log_proba(self, X):
-        """Natural logarithm of `predict_proba`, without underflow.
+        """Compute the natural logarithm of `predict_proba`, without underflow.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ class PredictingNet(LogitNet):
         return self._in_class_order(log_probability_columns(self._positive_logit(X)))
 
     def decision_function(self, X):
-        """Logit of the second column of `predict_proba`.
+        """Compute the logit of the second column of `predict_proba`.
 
         Parameters
         ----------
