@@ -16,15 +16,14 @@ from torch import nn
 
 from skbin.classifier import BinaryNetClassifier
 from skbin.cross_fit.estimator import CrossFitClassifier
+from skbin.export.onnx_graphs import after, graph_of_steps
 from skbin.export.onnx_metadata import add_labels, add_metadata
 from skbin.export.onnx_steps import (
     OPSETS,
-    TRANSFORMED,
     described_inputs,
     flat_steps,
     refuse_untranslated,
     take_missing,
-    translated_step,
     untranslated,
 )
 from skbin.export.onnx_table import (
@@ -67,7 +66,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         A fitted estimator with ``predict_nonlinearity="auto"``. In a Pipeline, the
         steps before the net, such as a ``StandardScaler`` or a ``ColumnTransformer``,
         are translated by skl2onnx, except for samplers, which prediction does not use.
-        Of a search, the best estimator is written; of a cross-fit of nets, all members.
+        Of a search, the best estimator is written; of a cross-fit, all members.
     path : str or path-like
         The file. An existing file is replaced only after everything has succeeded.
 
@@ -102,31 +101,32 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         net._check_parameters()
         _refuse_other_nets(net)
     net = nets[0]
-    steps = flat_steps(steps_before_innermost(estimator))
-    refuse_untranslated(steps)
+    is_cross_fit = isinstance(estimator, CrossFitClassifier)
+    members = estimator.estimators_ if is_cross_fit else [estimator]
+    steps_of = [flat_steps(steps_before_innermost(member)) for member in members]
+    for steps in steps_of:
+        refuse_untranslated(steps)
+    steps = steps_of[0]
+    _refuse_signals_behind_steps(nets, steps)
     columns = _columns_of(nets, steps)
     dtypes = {_input_dtype(net, steps) for net in nets}
     dtype = torch.float64 if columns or torch.float64 in dtypes else dtypes.pop()
     onnx = import_optional("onnx", "onnx")
     import_optional("onnxscript", "onnx")
     with replaced_file(path) as file:
-        translated = [
-            translated_step(name, step, is_first=place == 0)
-            for place, (name, step) in enumerate(steps)
-        ]
-        is_cross_fit = isinstance(estimator, CrossFitClassifier)
+        first = graph_of_steps(steps_of) if steps else None
         made = (
-            _CrossFitPrediction(estimator, columns)
+            _CrossFitPrediction(estimator, nets, columns, is_split=first is not None)
             if is_cross_fit
             else _Prediction(net, columns)
         )
-        model = _translated(net, made, _example(net, columns, dtype))
+        model = _translated(net, made, _example(nets, columns, dtype, bool(steps)))
         threshold = float(estimator.threshold_ if is_cross_fit else net.threshold)
         add_labels(model, net.classes_, made.positive_index)
         if columns:
-            model = _after(joined_inputs(columns), model)
-        for step in reversed(translated):
-            model = _after(step, model)
+            model = after(joined_inputs(columns), model)
+        if first is not None:
+            model = after(first, model)
         add_metadata(
             model,
             estimator,
@@ -145,13 +145,7 @@ def _nets_in(estimator: Any) -> list[BinaryNetClassifier]:
     if not isinstance(estimator, CrossFitClassifier):
         return [_net_in(estimator)]
     check_is_fitted(estimator)
-    others = {type(member).__name__ for member in estimator.estimators_}
-    if all(isinstance(m, BinaryNetClassifier) for m in estimator.estimators_):
-        return estimator.estimators_
-    raise TypeError(
-        "export_onnx takes a CrossFitClassifier of BinaryNetClassifiers, got one of "
-        f"{', '.join(sorted(others))}."
-    )
+    return [_net_in(member) for member in estimator.estimators_]
 
 
 def _net_in(estimator: Any) -> BinaryNetClassifier:
@@ -187,6 +181,11 @@ def _refuse_other_nets(net: BinaryNetClassifier) -> None:
             "export_onnx needs a net that was fitted on one array, not on a Dataset or "
             "a dict. Fit it on arrays, or use torch.onnx.export for its module_."
         )
+
+
+def _refuse_signals_behind_steps(nets: list[Any], steps: list[tuple[str, Any]]) -> None:
+    if steps and len(nets) > 1 and len(nets[0]._data.shape) != 2:
+        raise untranslated(*steps[0], "a cross-fit takes only tables behind steps.")
 
 
 def _takes_missing(net: BinaryNetClassifier) -> bool:
@@ -285,12 +284,17 @@ class _CrossFitPrediction(nn.Module):
     least: torch.Tensor
 
     def __init__(
-        self, model: CrossFitClassifier, columns: Sequence[InputColumn]
+        self,
+        model: CrossFitClassifier,
+        nets: Sequence[BinaryNetClassifier],
+        columns: Sequence[InputColumn],
+        *,
+        is_split: bool,
     ) -> None:
         super().__init__()
-        self.members = nn.ModuleList(
-            _Prediction(net, columns) for net in model.estimators_
-        )
+        self.members = nn.ModuleList(_Prediction(net, columns) for net in nets)
+        # Of what the steps of each member make of the inputs.
+        self.widths = _widths(nets) if is_split else None
         self.positive_index = model._positive_index
         for name, value in [
             ("slope", model.calibration_.slope),
@@ -301,11 +305,12 @@ class _CrossFitPrediction(nn.Module):
 
     def forward(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         members: Any = self.members
+        parts = [X] * len(members) if self.widths is None else X.split(self.widths, 1)
         logits = [
-            member.positive_logit(X)
+            member.positive_logit(part)
             if member.positive_index == self.positive_index
-            else -member.positive_logit(X)
-            for member in members
+            else -member.positive_logit(part)
+            for member, part in zip(members, parts, strict=True)
         ]
         z = self.slope * torch.stack(logits).mean(dim=0) + self.intercept
         columns = [torch.sigmoid(-z), torch.sigmoid(z)]
@@ -356,12 +361,23 @@ def _columns_of(
 
 
 def _example(
-    net: BinaryNetClassifier, columns: Sequence[InputColumn], dtype: torch.dtype
+    nets: Sequence[BinaryNetClassifier],
+    columns: Sequence[InputColumn],
+    dtype: torch.dtype,
+    has_steps: bool,
 ) -> torch.Tensor:
     # Two rows, because torch treats sizes of 0 and 1 as fixed.
-    data: Any = net._data
-    shape = (sum(c.width for c in columns),) if columns else data.shape[1:]
+    data: Any = nets[0]._data
+    shape = data.shape[1:]
+    if columns:
+        shape = (sum(column.width for column in columns),)
+    elif has_steps and len(nets) > 1:
+        shape = (sum(_widths(nets)),)
     return torch.zeros(2, *shape, dtype=dtype)
+
+
+def _widths(nets: Sequence[Any]) -> list[int]:
+    return [int(net._data.shape[1]) for net in nets]
 
 
 def _translated(
@@ -422,15 +438,3 @@ def _without_news_of_torch() -> Iterator[None]:
             yield
     finally:
         logger.disabled = was_disabled
-
-
-def _after(first: Any, model: Any) -> Any:
-    """Put a step before what follows it."""
-    compose = import_optional("onnx.compose", "onnx")
-    prefix = "skbin_next_"
-    model = compose.add_prefix(model, prefix, rename_inputs=True, rename_outputs=False)
-    # skl2onnx names the first set of operators that will do, of those up to OPSETS.
-    for operators in first.opset_import:
-        operators.version = OPSETS.get(operators.domain, operators.version)
-    first.ir_version = model.ir_version
-    return compose.merge_models(first, model, io_map=[(TRANSFORMED, f"{prefix}X")])
