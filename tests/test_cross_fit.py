@@ -511,7 +511,7 @@ def test_a_display_draws_the_scores_out_of_fold(data):
     assert_array_equal(drawn.values["f1"], expected.values["f1"])
     fixed = ThresholdDisplay.from_estimator(cross_fit(cutoff=0.3).fit(X, y))
     assert fixed.choice == 0.3
-    with pytest.raises(ValueError, match="the rows of fit are drawn"):
+    with pytest.raises(ValueError, match="the display uses the rows of fit"):
         ThresholdDisplay.from_estimator(model, y=y)
     with pytest.raises(TypeError, match="LogisticRegression keeps no scores"):
         ThresholdDisplay.from_estimator(LogisticRegression().fit(X, y))
