@@ -83,7 +83,7 @@ def people():
 
 CHECKED = {
     "a linear model": CrossFitClassifier(LogisticRegression()),
-    "a net": CrossFitClassifier(quick(max_epochs=30)),
+    "a net": CrossFitClassifier(quick(max_epochs=30), cv=3),
 }
 
 
@@ -464,6 +464,7 @@ def test_the_report_holds_the_metrics_of_the_scores(data):
     decided = model.out_of_fold_ >= 0.3
     for name, expected in [
         ("average precision", average_precision_score(y, model.out_of_fold_)),
+        ("ROC AUC", roc_auc_score(y, model.out_of_fold_)),
         ("log loss", log_loss(y, model.out_of_fold_)),
         ("recall", recall_score(y, decided)),
         ("F1", f1_score(y, decided)),
