@@ -34,7 +34,7 @@ if paths:
         X, y = data["X"], data["y"]
 else:
     X, y = make_classification(
-        20_000, 20, n_informative=6, weights=[0.97], flip_y=0.01, random_state=0
+        10_000, 20, n_informative=6, weights=[0.97], flip_y=0.01, random_state=0
     )
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.5, stratify=y, random_state=0
