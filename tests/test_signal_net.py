@@ -101,6 +101,7 @@ def test_kernels_are_those_of_the_paper():
 
 @pytest.mark.parametrize("n_channels", [1, 3, 30])
 @pytest.mark.parametrize("length", [1, 3, 9, 10, 300])
+@pytest.mark.filterwarnings("ignore:X has shape:UserWarning")
 def test_signals_of_any_size_are_taken(n_channels, length):
     rows = np.random.default_rng(0).normal(size=(40, n_channels, length))
     net = a_net(max_epochs=2).fit(rows, np.arange(40) % 2)

@@ -280,3 +280,13 @@ def test_words_in_lists_are_told_to_become_texts():
     words = [["win", "a", "prize"], ["see", "you"]] * 10
     with pytest.raises(ValueError, match=r"the words of a text as one string"):
         BinaryNetClassifier().fit(words, [0, 1] * 10)
+
+
+@pytest.mark.parametrize("shape", [(40, 60, 1), (40, 60, 3)])
+def test_channels_behind_the_steps_are_warned_of(shape):
+    X, y = np.random.default_rng(0).normal(size=shape), np.arange(40) % 2
+    net = BinaryNetClassifier(ConvNet, max_epochs=1)
+    fix = f"{shape[2]} channels of 60 steps, pass X.transpose"
+    with pytest.warns(UserWarning, match=fix):
+        net.fit(X, y)
+    net.fit(X.transpose(0, 2, 1), y)

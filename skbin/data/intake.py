@@ -39,7 +39,11 @@ from skbin.data.dicts import (
 )
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
-from skbin.data.signals import channel_names, has_short_signals
+from skbin.data.signals import (
+    channel_names,
+    has_short_signals,
+    warn_if_channels_last,
+)
 from skbin.data.tables import Table, refuse_named_columns
 from skbin.data.which_texts import texts_as_column
 
@@ -127,6 +131,8 @@ def admit(
         X, table = table_of(estimator, X, fitted, sample_weight)
         arrays, y = rows_of(estimator, X, y, fitted, table)
         shape = arrays.shape
+        if fitted is None:
+            warn_if_channels_last(shape)
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
     seen_later = None

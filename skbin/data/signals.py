@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skbin.data.cells import is_frame
+from skbin.machine.callers import warn_user
+
+# Of the 30 sets of the UEA archive, InsectWingbeat and PEMS-SF have the most: 6.7.
+_CHANNELS_PER_STEP = 8
 
 
 def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
@@ -52,6 +56,18 @@ def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
     for row, signal in zip(padded, signals, strict=True):
         row[:, : signal.shape[1]] = signal
     return padded
+
+
+def warn_if_channels_last(shape: tuple[int, ...] | None) -> None:
+    """Warn about signals that seem to have their channels behind their steps."""
+    if shape is None or len(shape) != 3 or shape[1] < _CHANNELS_PER_STEP * shape[2]:
+        return
+    _, n_channels, n_steps = shape
+    warn_user(
+        f"X has shape {tuple(shape)}, which is read as {n_channels} channels of "
+        f"{n_steps} steps. If these are {n_steps} channels of {n_channels} steps, pass "
+        "X.transpose(0, 2, 1)."
+    )
 
 
 def channel_names(X: Any) -> tuple[Any, ...] | None:
