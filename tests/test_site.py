@@ -35,7 +35,9 @@ class Page(HTMLParser):
         found = dict(attributes)
         self.anchors |= {found[name] for name in ("id", "name") if found.get(name)}
         self.links += [found[name] for name in ("href", "src") if found.get(name)]
-        if tag == "img" and not found.get("alt"):
+        # A thumbnail of the gallery stands beside the title that says the same.
+        is_decoration = found.get("alt") == "" and "_thumb." in found.get("src", "")
+        if tag == "img" and not found.get("alt") and not is_decoration:
             self.without_text.append(found.get("src"))
 
 
@@ -45,7 +47,7 @@ def site(tmp_path_factory):
     pytest.importorskip("sphinx_gallery")
     copy = tmp_path_factory.mktemp("site")
     made = shutil.ignore_patterns("_build", "auto_examples", "generated", "__pycache__")
-    for name in ("docs", "examples"):
+    for name in ("docs", "examples", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=made)
     for path in WRITTEN_BY_HAND:
         shutil.copy(path, copy)
@@ -132,10 +134,9 @@ def test_pages_and_the_search_load_in_a_browser_without_an_error(site, tmp_path)
                 env={**os.environ, "HOME": str(tmp_path)},
             )
             shown[name] = run.stdout
-            said = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
+            said = re.findall(r".*ERROR:CONSOLE.*|.*Uncaught.*", run.stderr)
             assert said == [], name
     finally:
         server.shutdown()
-    assert "class_weight" in shown["search.html?q=pos_weight"] or re.search(
-        r"Search finished, found \w+ page", shown["search.html?q=pos_weight"]
-    )
+    found = re.search(r"found (\d+) pages", shown["search.html?q=pos_weight"])
+    assert int(found[1]) > 5
