@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from torch import nn
+from torch.utils.data import Dataset
 
 from skbin import BinaryNetClassifier, DenseNet
 from skbin.memory import outputs
@@ -106,6 +107,50 @@ def test_hooks_are_called_each_time(rare, tmp_path):
     net.predict(X)
     net.predict(X)
     assert len(n_calls) == 2
+
+
+class ReadsAFile(Dataset):
+    def __init__(self, path, n_rows):
+        self.path, self.n_rows = path, n_rows
+
+    def __len__(self):
+        return self.n_rows
+
+    def __getitem__(self, i):
+        return np.load(self.path)[i], 0.0
+
+
+def test_a_dataset_of_a_users_own_is_read_each_time(rare, tmp_path):
+    X, y = rare
+    path = tmp_path / "rows.npy"
+    np.save(path, X)
+    net = make_net(tmp_path).fit(X, y)
+    rows = ReadsAFile(str(path), len(X))
+    before = net.predict_proba(rows)
+    np.save(path, -X)
+    assert not np.allclose(net.predict_proba(rows), before)
+
+
+def test_rows_one_by_one_are_not_kept(rare, tmp_path, n_passes):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    net.predict(X[:1])
+    net.predict(X[:1])
+    assert len(n_passes) == 2
+    assert not outputs._kept
+
+
+def test_only_the_last_calls_are_kept(rare, tmp_path, n_passes):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    for start in range(outputs._MOST_CALLS + 10):
+        net.predict(X[start : start + 60])
+    assert len(outputs._kept) == outputs._MOST_CALLS
+    n_before = len(n_passes)
+    net.predict(X[start : start + 60])
+    assert len(n_passes) == n_before
+    net.predict(X[:60])
+    assert len(n_passes) == n_before + 1
 
 
 def test_no_more_is_kept_than_fits(rare, tmp_path, n_passes, monkeypatch):

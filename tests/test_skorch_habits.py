@@ -792,3 +792,13 @@ def test_a_label_that_a_dataset_alone_does_not_have_is_refused_with_what_to_pass
     net = quick(pos_label="fraud").fit(dataset, labels)
     assert net.classes_.tolist() == ["fraud", "ok"]
     assert quick(pos_label=0).fit(dataset).pos_label == 0
+
+
+def test_layers_that_an_instance_left_in_eval_mode_are_trained_as_in_skorch(rare):
+    X, y = rare
+    trunk = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(X[0].size)).eval()
+    net = BinaryNetClassifier(
+        nn.Sequential(*trunk, nn.Linear(X[0].size, 1)), max_epochs=2, batch_size=64
+    ).fit(X, y)
+    assert net.module_[1].num_batches_tracked > 0
+    assert not any(layer.training for layer in net.module_.modules())

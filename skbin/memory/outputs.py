@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
+from skbin.data.cells import is_frame
 from skbin.memory.fingerprint import Fingerprint
 from skbin.memory.pickles import Pickler
 
 # Enough for the folds of a search over cutoffs, not for the rows of a service.
+_MOST_CALLS = 64
 _MOST_BYTES = 64 * 1024**2
+_FEWEST_ROWS = 50
 _DETERMINISTIC = ("_codecs", "builtins", "collections", "numpy", "skbin", "torch")
 _kept: OrderedDict[str, NDArray[np.float64]] = OrderedDict()
 _lock = threading.Lock()
@@ -31,6 +35,8 @@ def outputs_of(net: Any, X: Any, compute: Compute) -> NDArray[np.float64]:
     A search loads one network for each of its cutoffs, and each scores the same rows.
     Network and rows are compared by their content, whatever objects hold them.
     """
+    if not _is_worth_keeping(X):
+        return compute(X)
     try:
         key = _key(net, X)
     except Exception:  # objects of a user may raise anything
@@ -42,6 +48,14 @@ def outputs_of(net: Any, X: Any, compute: Compute) -> NDArray[np.float64]:
         outputs.flags.writeable = False
     _keep(key, outputs)
     return outputs
+
+
+def _is_worth_keeping(X: Any) -> bool:
+    """Whether X holds its values itself, and more rows than are hashed in vain."""
+    if not isinstance(X, np.ndarray | list) and not issparse(X) and not is_frame(X):
+        return False  # a Dataset, say, which may read files or draw random numbers
+    n_rows = len(X) if isinstance(X, list) else X.shape[0]
+    return n_rows >= _FEWEST_ROWS
 
 
 def _key(net: Any, X: Any) -> str:
@@ -71,5 +85,10 @@ class _DeterministicPickler(Pickler):
 def _keep(key: str, outputs: NDArray[np.float64]) -> None:
     with _lock:
         _kept[key] = outputs
-        while sum(kept.nbytes for kept in _kept.values()) > _MOST_BYTES:
+        while _is_too_much():
             _kept.popitem(last=False)
+
+
+def _is_too_much() -> bool:
+    n_bytes = sum(outputs.nbytes for outputs in _kept.values())
+    return len(_kept) > _MOST_CALLS or n_bytes > _MOST_BYTES

@@ -69,6 +69,8 @@ def run_training(
             if fitted is None:
                 prepare_module(net)
             tell_shift(net)
+            # Layers of an instance may have been left as in predictions.
+            NeuralNet._set_training(net, True)
             # skorch's fit is initialize and partial_fit.
             NeuralNet.partial_fit(
                 net, samples.X, samples.target, _routing_method=method, **fit_params
