@@ -433,9 +433,9 @@ length), list or Series of str, dict of arrays, or torch Dataset
             self._remember_made_parts()
 
     def _outputs(self, X):
-        if self.memory is None:
+        if self.memory is None or self._run is not None:
             return super()._outputs(X)
-        return outputs_of(self, X, super()._outputs)
+        return outputs_of(self, self.get_dataset(X), super()._outputs)
 
     def _module_for_data(self) -> Any:
         network = network_for(self.module, self._data)

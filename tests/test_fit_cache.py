@@ -823,3 +823,15 @@ def test_a_score_by_rank_lets_cutoffs_share_a_training(rare, tmp_path, scoring):
     for threshold in (0.2, 0.6):
         clone(net).set_params(threshold=threshold).fit(*rare)
     assert len(list(tmp_path.rglob("output.pkl"))) == 1
+
+
+def test_reuse_is_counted_again_after_the_folder_was_cleared(rare, tmp_path):
+    X, y = rare
+    net = BinaryNetClassifier(
+        DenseNet, module__hidden_units=(2,), max_epochs=1, memory=str(tmp_path)
+    )
+    for _ in range(2):
+        for shift in range(12):
+            for _ in range(2):  # warnings are errors: each network is used again
+                clone(net).set_params(random_state=0).fit(X + shift, y)
+        joblib.Memory(tmp_path, verbose=0).clear(warn=False)

@@ -36,6 +36,8 @@ def n_passes(monkeypatch):
 
 def make_net(folder, **params):
     params = {"module": DenseNet, "max_epochs": 2, "random_state": 0, **params}
+    if params["module"] is DenseNet:
+        params = {"module__hidden_units": (8,), "module__n_members": 1, **params}
     return BinaryNetClassifier(memory=str(folder), **params)
 
 
@@ -153,14 +155,35 @@ def test_only_the_last_calls_are_kept(rare, tmp_path, n_passes):
     assert len(n_passes) == n_before + 1
 
 
-def test_no_more_is_kept_than_fits(rare, tmp_path, n_passes, monkeypatch):
+def test_a_network_with_many_weights_for_few_rows_is_not_hashed(rare, tmp_path):
     X, y = rare
-    monkeypatch.setattr(outputs, "_MOST_BYTES", 8 * 250)
-    net = make_net(tmp_path).fit(X, y)
-    for part in (X[:200], X[200:], X[:200], X, X):
-        net.predict(part)
-    assert len(n_passes) == 5
+    net = make_net(tmp_path, module__hidden_units=(512,)).fit(X, y)
+    outputs._kept.clear()
+    net.predict(X[:60])
     assert not outputs._kept
-    net.predict(X[:200])
-    net.predict(X[:200])
-    assert len(n_passes) == 6
+    net.predict(np.tile(X, (20, 1)))
+    assert len(outputs._kept) == 1
+
+
+def test_what_admission_warns_of_is_told_each_time(rare, tmp_path):
+    X, y = rare
+    net = make_net(tmp_path).fit(as_frame(X)[["0", "1"]], y)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="valid feature names"):
+            net.predict(X[:, :2])
+
+
+def test_methods_of_one_instance_are_called_each_time(rare, tmp_path):
+    X, y = rare
+    net = make_net(tmp_path).fit(X, y)
+    n_calls = []
+    infer = net.infer
+
+    def counted(X, **kwargs):
+        n_calls.append(1)
+        return infer(X, **kwargs)
+
+    net.infer = counted
+    net.predict(X)
+    net.predict(X)
+    assert len(n_calls) == 2

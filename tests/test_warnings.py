@@ -6,8 +6,10 @@ import warnings
 
 import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from skbin import BinaryNetClassifier, CrossFitClassifier, make_payments
+from skbin.machine.callers import warn_user
 
 SCRIPT = """
 import numpy as np
@@ -26,6 +28,10 @@ for _ in range(2):
 @pytest.fixture(scope="module")
 def payments():
     return make_payments(300, random_state=0)
+
+
+def strings_like_numbers(X):
+    return X.assign(code=[f"{number:,}" for number in range(len(X))])
 
 
 def quick(**params):
@@ -52,12 +58,24 @@ def test_folds_and_members_warn_once_for_each_line(tmp_path):
         lambda X, y: GridSearchCV(quick(), {"threshold": [0.5]}, cv=2).fit(X, y),
         lambda X, y: cross_val_score(quick(), X, y, cv=2),
         lambda X, y: CrossFitClassifier(quick(), cv=2).fit(X, y),
+        lambda X, y: CrossFitClassifier(
+            make_pipeline(quick()), cv=2, pos_label="ok", verbose=1
+        ).fit(strings_like_numbers(X), y),
     ],
 )
 def test_it_points_to_the_line_of_the_user(payments, use):
-    with pytest.warns(UserWarning, match="The positive class is 'ok'") as caught:
+    expected = "The positive class is 'ok'|look like numbers"
+    with pytest.warns(UserWarning, match=expected) as caught:
         use(*payments)
     assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_messages_that_differ_in_a_number_are_both_shown():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for column in (3, 7, 3):
+            warn_user(f"column {column}")
+    assert [str(warning.message) for warning in caught] == ["column 3", "column 7"]
 
 
 def test_other_filters_do_what_they_say(payments):

@@ -159,7 +159,7 @@ class _Rows(NamedTuple):
         values = {
             # As sklearn's average_precision_score and roc_auc_score, by one sorting.
             "average precision": np.diff(true, prepend=0) @ (true / (true + false)) / p,
-            "ROC AUC": np.trapezoid([0, *true], [0, *false]) / (p * n),
+            "ROC AUC": np.trapezoid(np.r_[0, true], np.r_[0, false]) / (p * n),
             "log loss": np.average(self.log_loss, weights=weight),
             "Brier score": np.average(self.squared_error, weights=weight),
             "precision": tp / (tp + fp) if tp + fp else np.nan,

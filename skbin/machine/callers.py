@@ -1,12 +1,11 @@
 """The callers of a function: the user's line, and the pipelines in between."""
 
-import re
 import sys
 import warnings
 from typing import Any
 
 _shown: dict[str, tuple[Any, set[tuple[Any, ...]]]] = {}
-_OURS = ("skbin", "sklearn", "skorch", "joblib", "contextlib", "imblearn")
+_OURS = ("skbin", "sklearn", "skorch", "joblib", "contextlib", "imblearn", "tqdm")
 
 
 def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
@@ -25,8 +24,7 @@ def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
     if known is not registry:
         shown = set()
         _shown[module] = (registry, shown)
-    # The numbers in a message may differ between folds.
-    key = (re.sub(r"\d+", "0", str(message)), *where)
+    key = (str(message), *where)
     if (
         key in shown
         and _action_for(str(message), category, module, where[1]) == "default"
@@ -46,13 +44,20 @@ def _frame_of_user() -> Any:
 def _action_for(text: str, category: type[Warning], module: str, line: int) -> str:
     for action, message, of, in_module, at_line in warnings.filters:
         if (
-            (message is None or message.match(text))
+            _matches(message, text)
             and issubclass(category, of)
-            and (in_module is None or in_module.match(module))
+            and _matches(in_module, module)
             and at_line in (0, line)
         ):
             return action
     return "default"
+
+
+def _matches(pattern: Any, text: str) -> bool:
+    # Python's own filters name a module by a string.
+    if pattern is None or isinstance(pattern, str):
+        return pattern in (None, text)
+    return bool(pattern.match(text))
 
 
 def _library_of(frame) -> str:

@@ -41,6 +41,7 @@ class Reuse:
 
     def note_trained(self) -> None:
         """Remember one more, and warn if there are many and none was reused."""
+        _noted.discard((self.root, self.key))  # the folder has been cleared
         self._note(self.key)
         n_trained = len(list(self.folder.glob("*")))
         was_reused = Path(self.folder, "reused").exists()
