@@ -10,6 +10,8 @@ from skbin import BinaryNetClassifier
 from skbin.machine import contention
 from skbin.machine.contention import Used
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 @pytest.fixture
 def rows():
