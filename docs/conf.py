@@ -70,7 +70,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 
-# What other sites show of a page that is linked there. A card needs to know the address.
+# What other sites show of a linked page. A card needs to know the address of the site.
 ogp_site_url = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 ogp_image = "_images/quickstart.png"
 ogp_image_alt = "Precision, recall and F1 against the cutoff, with bands"

@@ -300,7 +300,7 @@ def test_other_files_are_refused(path):
 
 def test_later_formats_are_refused(path):
     rewritten(path, lambda described: described.update(format=99))
-    with pytest.raises(ValueError, match="has format 99, but .* formats up to 3"):
+    with pytest.raises(ValueError, match=r"has format 99, but .* formats up to 3"):
         load(path)
 
 
