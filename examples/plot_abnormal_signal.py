@@ -2,7 +2,7 @@
 An abnormal signal
 ==================
 
-One heartbeat in twenty-five is abnormal, at an unknown position, and recordings differ
+One heartbeat in twenty is abnormal, at an unknown position, and recordings differ
 in length. Residual blocks and a linear model over random convolutions find it together;
 the cutoff follows from the number of alarms that a nurse can check: fifty in a thousand
 beats.
@@ -43,7 +43,7 @@ def make_beat(is_abnormal, rng):
     beat += wave(peak + 30, 9, rng.normal(0.35, 0.08))
     if is_abnormal:
         beat -= wave(peak + rng.integers(8, 18), 2.5, rng.uniform(0.1, 0.25))
-    return (beat + rng.normal(0, 0.04, length))[np.newaxis]
+    return (beat + rng.normal(0, 0.06, length))[np.newaxis]
 
 
 paths = [argument for argument in sys.argv[1:] if argument.endswith(".npz")]
@@ -52,7 +52,7 @@ if paths:
         X, y = list(data["X"]), data["y"].astype(int)
 else:
     rng = np.random.default_rng(0)
-    y = (rng.random(1500) < 0.04).astype(int)
+    y = (rng.random(1000) < 0.05).astype(int)
     X = [make_beat(is_abnormal, rng) for is_abnormal in y]
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.4, stratify=y, random_state=0

@@ -20,7 +20,12 @@ from skbin import BinaryNetClassifier, DenseNet
 X = np.load(sys.argv[1], mmap_mode="r")
 y = (X[:, 0] > 1).astype(int)
 net = BinaryNetClassifier(
-    DenseNet, module__n_bins=0, max_epochs=1, batch_size=2048, random_state=0
+    DenseNet,
+    module__n_bins=0,
+    module__n_members=1,
+    max_epochs=1,
+    batch_size=2048,
+    random_state=0,
 )
 net.fit(X[:5000], y[:5000]).predict_proba(X[:5000])  # what every fit needs
 with open("/proc/self/status") as status:
@@ -95,6 +100,7 @@ net = BinaryNetClassifier(
     module__n_features=20_000,
     module__n_bins=0,
     module__hidden_units=(4,),
+    module__n_members=1,
     max_epochs=1,
     batch_size=64,
     random_state=0,

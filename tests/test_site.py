@@ -138,5 +138,6 @@ def test_pages_and_the_search_load_in_a_browser_without_an_error(site, tmp_path)
             assert said == [], name
     finally:
         server.shutdown()
+        server.server_close()
     found = re.search(r"found (\d+) pages", shown["search.html?q=pos_weight"])
     assert int(found[1]) > 5
