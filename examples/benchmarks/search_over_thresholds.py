@@ -152,12 +152,9 @@ def parse_options():
     parser.add_argument(
         "--skorch-thresholds", type=int, default=1, dest="n_skorch_thresholds"
     )
+    parser.add_argument("--repetitions", type=int, default=3, dest="n_repetitions")
     parser.set_defaults(
-        n_rows=20_000,
-        max_epochs=50,
-        n_thresholds=99,
-        n_repetitions=3,
-        megabytes=(1, 10, 100),
+        n_rows=20_000, max_epochs=50, n_thresholds=99, megabytes=(1, 10, 100)
     )
     options = parser.parse_args()
     if options.quick:

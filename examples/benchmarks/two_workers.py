@@ -91,7 +91,7 @@ def measure(backend, n_workers):
     with workers(backend, n_workers):
         make_cross_fit(1).fit(X[:1000], y[:1000])
         found = [time.perf_counter() - start]
-        for model in (make_search(2), make_cross_fit(3)):
+        for model in (make_search(12), make_cross_fit(18)):
             start, start_of_cpu = time.perf_counter(), time.process_time()
             model.fit(X, y)
             found.append(time.perf_counter() - start)
