@@ -62,7 +62,7 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         Passes over the data. "auto": 50, or what the module's ``training_for`` returns.
     batch_size : int, default=128
         Rows in each training step; -1 for all. Predictions are computed in batches of
-        ``iterator_valid__batch_size`` rows; the default suits the processor's caches.
+        ``iterator_valid__batch_size`` rows; the default suits the device.
     iterator_train, iterator_valid : "auto" or callable, default="auto"
         Makes the iterator over batches from the dataset. "auto": slices of tensors if
         the dataset is in memory, otherwise, or if you set a parameter of a

@@ -367,6 +367,7 @@ class FindsNoRoom(nn.Module):
             return self.linear(X)
         large = torch.zeros(1000)
         type(self).large = weakref.ref(large)
+        type(self).weight = weakref.ref(self.linear.weight)
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 
@@ -381,6 +382,7 @@ def test_a_full_device_is_left_as_it_was_and_the_error_says_what_helps(
     assert "Lower batch_size" in "".join(error.value.__notes__)
     assert FindsNoRoom.large() is None  # though the error is still at hand
     if in_training:
+        assert FindsNoRoom.weight() is None
         with pytest.raises(NotFittedError):
             net.predict(X)
 

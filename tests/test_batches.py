@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import PredefinedSplit
 from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from skbin import BalancedBatches, BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
@@ -266,6 +267,16 @@ def test_streamed_rows_give_the_same_network(rare, module, iterator, request):
     resident = fit()
     request.getfixturevalue("no_room")
     assert_array_equal(fit(), resident)
+
+
+def test_a_gpu_predicts_in_larger_batches_than_a_cpu(monkeypatch):
+    X = np.zeros((3_000, 4), dtype=np.float32)
+    net = BinaryNetClassifier(nn.Linear(4, 1), max_epochs=1).fit(X[:4], [0, 1, 0, 1])
+    dataset, n_batches = net.get_dataset(X), []
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr(net, "_compute_device", lambda device=device: device)
+        n_batches.append(len(net.get_iterator(dataset)))
+    assert n_batches == [3, 1]
 
 
 @pytest.mark.parametrize(

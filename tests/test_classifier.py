@@ -40,7 +40,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from skbin import BinaryNetClassifier, ConvNet, DenseNet, TableConvNet
+from skbin import BinaryNetClassifier, ConvNet, DenseNet, SignalNet, TableConvNet
 
 
 def quick(*args, **kwargs):
@@ -687,15 +687,20 @@ class CountsReads(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("module", [DenseNet, ConvNet])
+@pytest.mark.parametrize("module", [DenseNet, ConvNet, SignalNet])
 @pytest.mark.parametrize("shape", [(-1, 8), (-1, 2, 4)])
-def test_no_batch_waits_for_a_number_from_the_device(rare, module, shape, monkeypatch):
-    monkeypatch.setattr("skbin.training.loop.can_be_read_at_once", lambda loss: False)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_batch_waits_for_a_number_from_the_device(
+    rare, module, shape, weighted, monkeypatch
+):
+    monkeypatch.setattr("skbin.training.loop.can_be_read_at_once", lambda value: False)
     X, y = rare
+    weight = np.linspace(0.5, 2, len(y)) if weighted else None
     n_reads = []
     for batch_size in [16, 128]:
         with CountsReads() as counts:
-            quick(module, batch_size=batch_size).fit(X.reshape(shape), y)
+            net = quick(module, batch_size=batch_size)
+            net.fit(X.reshape(shape), y, sample_weight=weight)
         n_reads.append(counts.n_reads)
     assert n_reads[0] == n_reads[1]
 

@@ -881,16 +881,29 @@ def test_groups_stay_whole_in_folds_that_are_counted():
 
 def test_intervals_of_groups_are_as_wide_as_groups_are_few():
     rng = np.random.default_rng(0)
-    machine = np.repeat(np.arange(20), 20)  # of which all rows are the same
-    y = np.isin(machine, np.arange(0, 20, 4))
-    X = rng.normal(size=20)[machine][:, None] + 1.5 * y[:, None]
+    machine = np.repeat(np.arange(40), 10)  # of which all rows are the same
+    y = np.isin(machine, np.arange(0, 40, 4))
+    X = rng.normal(size=40)[machine][:, None] + 1.5 * y[:, None]
     by_rows = cross_fit(LogisticRegression(), cv=4).fit(X, y).report_
     by_groups = cross_fit(LogisticRegression(), cv=4).fit(X, y, groups=machine).report_
     widths = [
         found["ROC AUC"][2] - found["ROC AUC"][1] for found in (by_rows, by_groups)
     ]
     assert widths[1] > 2 * widths[0]
-    assert "in 20 groups" in str(by_groups)
+    assert "in 40 groups" in str(by_groups)
+
+
+@pytest.mark.parametrize("by_group", [False, True])
+def test_a_report_on_fewer_than_ten_positives_gives_no_intervals(by_group):
+    y = np.repeat([0, 1], [200, 18 if by_group else 9])
+    X = np.random.default_rng(0).normal(size=(len(y), 2)) + y[:, None]
+    groups = {"groups": np.arange(len(y)) // 2} if by_group else {}
+    model = cross_fit(LogisticRegression(), cv=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        report = model.fit(X, y, **groups).report_
+    assert np.isnan(np.array(list(report.estimates.values()))[:, 1:]).all()
+    assert f"{report['ROC AUC'].value:.4g} (too few for an interval)" in str(report)
 
 
 @pytest.mark.parametrize("library", [pd, pl])

@@ -13,16 +13,24 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.dataset import ValidSplit
 from torch import nn
 
 from skbin import (
+    BalancedBatches,
     BinaryNetClassifier,
     ConvNet,
+    CrossFitClassifier,
     DenseNet,
+    FocalLoss,
+    SignalNet,
     TableConvNet,
     TextConvNet,
+    TextNet,
+    export_onnx,
     load,
+    load_onnx,
     save,
 )
 
@@ -45,11 +53,16 @@ def made(module=DenseNet, **kwargs):
     return BinaryNetClassifier(module, **{**defaults, **kwargs})
 
 
-KINDS = ["DenseNet", "TableConvNet", "signals", "unequal signals", "TextConvNet"]
+DRAWING_NOTHING = ["DenseNet", "TableConvNet", "signals", "unequal signals"]
+KINDS = [*DRAWING_NOTHING, "TextConvNet", "SignalNet", "TextNet"]
 
 
 def network_and_data(kind, rare):
     X, y = rare
+    if kind == "SignalNet":
+        return SignalNet, X.reshape(len(X), 2, 4).astype(np.float32), y
+    if kind == "TextNet":
+        return TextNet, [" ".join(f"w{v:.0f}" for v in row) for row in X], y
     if kind == "TextConvNet":
         return TextConvNet, np.digitize(X, [-1, 0, 1]) + 1, y
     if kind.endswith("signals"):
@@ -73,12 +86,15 @@ def test_trained_weights_give_the_probabilities_of_a_cpu(rare, kind):
     assert_allclose(on_gpu, cpu.predict_proba(X), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1])
+@pytest.mark.parametrize("kind", DRAWING_NOTHING)
 def test_training_takes_the_course_that_it_takes_on_a_cpu(rare, kind):
     module, X, y = network_and_data(kind, rare)
-    # A CPU draws other random numbers for dropout than a GPU.
+    # A CPU draws other random numbers for dropout and members than a GPU.
+    draws_nothing = {"module__dropout": 0.0}
+    if kind == "DenseNet":
+        draws_nothing["module__n_members"] = 1
     cuda, cpu = (
-        made(module, module__dropout=0.0, device=device).fit(X, y)
+        made(module, device=device, **draws_nothing).fit(X, y)
         for device in (DEVICE, "cpu")
     )
     assert_allclose(
@@ -106,11 +122,15 @@ class RefusesToWait(Callback):
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("kind", ["DenseNet", "TableConvNet", "signals", "TextConvNet"])
-def test_no_step_waits_for_the_device(rare, kind):
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
+# A batch of signals of unequal lengths is normalized over the steps that are there.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "unequal signals"])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_no_step_waits_for_the_device(rare, kind, weighted):
     module, X, y = network_and_data(kind, rare)
+    weight = np.linspace(0.5, 2, len(y)) if weighted else None
     try:
-        made(module, callbacks=[RefusesToWait()]).fit(X, y)
+        made(module, callbacks=[RefusesToWait()]).fit(X, y, sample_weight=weight)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -202,12 +222,13 @@ def test_what_is_deleted_leaves_the_device():
     assert torch.cuda.memory_allocated() <= before
 
 
-# torch's compiler warns of what torch itself has deprecated.
+# torch's compiler warns of what torch itself has deprecated. A graph draws other random
+# numbers than single operations, so the network has one member.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
 def test_a_compiled_network_learns_what_the_plain_one_does(rare, mode):
     X, y = rare
-    params = {"module__dropout": 0.0, "batch_size": 60}
+    params = {"module__dropout": 0.0, "module__n_members": 1, "batch_size": 60}
     plain = made(**params).fit(X, y)
     compiled = made(compile=True, compile__mode=mode, **params).fit(X, y)
     assert_allclose(
@@ -243,3 +264,39 @@ def test_threads_may_predict_at_once(rare):
     )
     for probability in found:
         assert_array_equal(probability, expected)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"criterion": FocalLoss},
+        {"pos_weight": "balanced"},
+        {"train_split": ValidSplit(3), "callbacks": [EarlyStopping()]},
+        {"iterator_train": BalancedBatches},
+        {"optimizer": torch.optim.SGD, "lr": 0.1},
+        {"callbacks": [GradientNormClipping(1.0)]},
+        {"batch_size": -1},
+    ],
+)
+def test_what_trains_on_a_cpu_trains_here(rare, params):
+    X, y = rare
+    net = made(max_epochs=20, **params).fit(X, y)
+    net.partial_fit(X, y)
+    assert average_precision_score(y, net.predict_proba(X)[:, 1]) > 0.5
+
+
+def test_a_cross_fit_of_a_raw_table_leaves_as_a_file_and_as_a_graph(rare, tmp_path):
+    pd = pytest.importorskip("pandas")
+    X, y = rare
+    X = pd.DataFrame(X, columns=[f"x{i}" for i in range(8)])
+    X["sign"] = np.where(X["x0"] > 0, "plus", "minus")
+    model = CrossFitClassifier(made(max_epochs=5), cv=3, random_state=0).fit(X, y)
+    expected = model.predict_proba(X)
+    save(model, tmp_path / "model.skbin")
+    again = load(tmp_path / "model.skbin", device="cpu")
+    assert_allclose(again.predict_proba(X), expected, atol=1e-5)
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("skl2onnx")
+    export_onnx(model, tmp_path / "model.onnx")
+    served = load_onnx(tmp_path / "model.onnx")
+    assert_allclose(served.predict_proba(X), expected, atol=1e-5)

@@ -115,7 +115,17 @@ def test_the_interval_of_a_guaranteed_cutoff_is_that_of_its_value():
     assert np.isnan(choice.threshold_interval).all()
     low, high = choice.value_interval
     assert low < choice.value == choice.apparent_value < high
-    assert "interval" not in str(choice)
+    assert f"{choice.value:.4g}, 95% interval {low:.4g} to {high:.4g}" in str(choice)
+
+
+def test_a_guaranteed_cutoff_without_any_alarm_is_warned_of():
+    y = np.repeat([0, 1], [51, 9])
+    p = np.r_[np.linspace(0.01, 0.3, 51), np.linspace(0.6, 0.99, 9)]
+    limit = {"max_alarms_per_1000": 50, "guarantee": 0.9, "n_bootstraps": 0}
+    with pytest.warns(UserWarning, match="no row is ever positive") as caught:
+        choice = select_threshold(y, p, "recall", **limit)
+    assert choice.alarms_per_1000 == 0
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(

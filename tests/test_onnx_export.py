@@ -119,6 +119,17 @@ def test_signals_that_end_early_are_served(tmp_path):
     assert_allclose(probabilities, net.predict_proba(X), atol=1e-5)
 
 
+def test_signals_that_rest_are_served(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = signals(rng)
+    X = np.concatenate([X, rng.normal(size=(80, 1, 40)).astype(np.float32)], axis=1)
+    X[:, :, 10:30] = rng.integers(3, size=(80, 3, 1)) / 3
+    net = BinaryNetClassifier(max_epochs=2, random_state=0).fit(X, y)
+    export_onnx(net, tmp_path / "net.onnx")
+    probabilities, _ = served(tmp_path / "net.onnx", X)
+    assert_allclose(probabilities, net.predict_proba(X), atol=1e-5)
+
+
 @pytest.mark.parametrize("pos_label", ["fraud", "ok"])
 def test_prior_threshold_and_class_names_go_along(rare, tmp_path, pos_label):
     X, y = rare[0].astype(np.float32), np.where(rare[1], "fraud", "ok")

@@ -337,3 +337,19 @@ def test_metadata_routing_asks_for_no_weights_inside():
     X = np.random.default_rng(0).normal(size=(40, 1, 30))
     with sklearn.config_context(enable_metadata_routing=True):
         BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+
+
+def test_the_order_of_summation_does_not_change_random_features():
+    rng = np.random.default_rng(0)
+    X = torch.tensor(rng.normal(size=(40, 3, 60)), dtype=torch.float32)
+    # Where signals rest, many steps have the same response, and so has a bias.
+    X[:, :, 20:40] = torch.tensor(rng.normal(size=(1, 3, 1)), dtype=torch.float32)
+    is_there = torch.ones(40, 1, 60, dtype=torch.bool)
+    torch.manual_seed(0)
+    features = RandomConvolutions(n_channels=3, length=60, n_outputs=840)
+    features.learn(X, is_there)
+    expected = features(X, is_there)
+    for name, buffer in features.named_buffers():
+        if name.startswith("weight"):
+            buffer.copy_(buffer.flip(1))
+    assert torch.equal(features(X.flip(1), is_there), expected)

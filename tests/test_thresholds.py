@@ -718,3 +718,34 @@ def test_a_row_of_weight_zero_may_have_a_label_of_its_own():
     choice = select_threshold(y, score, sample_weight=weight, n_bootstraps=0)
     expected = select_threshold(y[:4], score[:4], n_bootstraps=0)
     assert (choice.threshold, choice.value) == (expected.threshold, expected.value)
+
+
+@pytest.mark.filterwarnings("ignore:y_true has")
+@pytest.mark.parametrize(
+    "choose",
+    [
+        {"cost_matrix": [[0, 1], [200, 0]]},
+        {"metric": "recall", "min_precision": 0.05},
+        {"metric": "recall", "max_alarms_per_1000": 300},
+        {"metric": "precision", "min_recall": 0.9},
+        {"metric": "balanced_accuracy"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("n_positives", [12, 40])
+def test_estimates_lie_in_their_intervals_and_promise_no_more_than_was_seen(
+    choose, n_positives
+):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        y = np.repeat([0, 1], [300, n_positives])
+        p = expit(rng.normal(2 * y) - 2)
+        choice = select_threshold(y, p, n_bootstraps=40, random_state=0, **choose)
+        low, high = choice.value_interval
+        assert low <= choice.value <= high
+        low, high = choice.threshold_interval
+        assert low <= choice.threshold <= high
+        if "cost_matrix" in choose:
+            assert choice.value >= choice.apparent_value
+        else:
+            assert 0 <= choice.value <= choice.apparent_value

@@ -290,3 +290,19 @@ def test_channels_behind_the_steps_are_warned_of(shape):
     with pytest.warns(UserWarning, match=fix):
         net.fit(X, y)
     net.fit(X.transpose(0, 2, 1), y)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.date_range("2026-01-01", periods=12), r"the column 'at' of X\[0\]"),
+        (["on"] * 12, r"the column 'at' of X\[0\]"),
+    ],
+    ids=["times", "strings"],
+)
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_a_column_that_is_no_channel_is_named(column, message, make):
+    y = [0, 0, 1] * 4
+    X = [make({"v": np.arange(12.0), "at": column}) for _ in y]
+    with pytest.raises((TypeError, ValueError), match=message):
+        make_net().fit(X, y)

@@ -74,13 +74,7 @@ TASKS = (
         30,
         {"hidden_units": (64,), "n_bins": 0},
     ),
-    Task(
-        "TableConvNet",
-        TableConvNet,
-        {"n_channels": 1, "length": 64, "has_channels": False},
-        64,
-        {},
-    ),
+    Task("TableConvNet", TableConvNet, {"n_features": 64}, 64, {}),
     Task("TextConvNet", TextConvNet, {"vocab_size": N_TOKENS}, 30, {}),
 )
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context
 from sklearn.metrics import confusion_matrix_at_thresholds
 from sklearn.utils import check_random_state
 
 from skbin.cutoffs.metrics import recall
+from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS
 
 _N_BOOTSTRAPS = 200
 
@@ -23,6 +23,8 @@ class Estimate(NamedTuple):
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.low):
+            return f"{self.value:.4g} (too few for an interval)"
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 
 
@@ -43,6 +45,7 @@ class Report:
         The cutoff of the decisions.
     confidence_level : float
         Confidence level of the intervals, which come from a bootstrap within classes.
+        With fewer than ten rows of a class, or groups that hold it, they are NaN.
     n_positives, n_negatives : int
         Numbers of rows that were scored.
     n_groups : int, default=None
@@ -95,18 +98,19 @@ def report_on(
     unit = np.arange(len(rows.y)) if groups is None else codes_of(groups)
     has_positive = np.bincount(unit, rows.y) > 0
     strata = [np.flatnonzero(has_positive == which) for which in (False, True)]
-    # The rows have been checked; to check each replicate takes half of the time.
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        for _ in range(_N_BOOTSTRAPS):
-            drawn = np.concatenate([random.choice(of, len(of)) for of in strata])
-            times = np.bincount(drawn, minlength=len(has_positive))[unit]
-            if np.any(times * ~rows.y):
-                replicates.append(list(rows.metrics(weight * times).values()))
+    fewest = min(len(units) for units in strata if len(units))
+    for _ in range(_N_BOOTSTRAPS if fewest >= FEWEST_FOR_INTERVALS else 0):
+        drawn = np.concatenate([random.choice(units, len(units)) for units in strata])
+        times = np.bincount(drawn, minlength=len(has_positive))[unit]
+        if np.any(times * ~rows.y):
+            replicates.append(list(rows.metrics(weight * times).values()))
     tail = (1 - confidence_level) / 2
+    lows = highs = [np.nan] * len(values)
     with warnings.catch_warnings():
         # Precision is undefined in replicates without an alarm.
         warnings.simplefilter("ignore", RuntimeWarning)
-        lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
+        if replicates:
+            lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
     estimates = {
         name: Estimate(value, float(low), float(high))
         for (name, value), low, high in zip(values.items(), lows, highs, strict=True)

@@ -15,6 +15,7 @@ from skbin.cutoffs.guarantees import guaranteed, why_none
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
 from skbin.cutoffs.resampling import (
+    FEWEST_FOR_INTERVALS,
     replicates_of_rows,
     smoothed_replicates,
     tail_of,
@@ -32,7 +33,6 @@ from skbin.data.labels import BinaryLabels
 from skbin.machine.callers import warn_user
 
 # Measured by examples/benchmarks/cutoffs.py: below, intervals cover too seldom.
-_FEWEST_FOR_INTERVALS = 10
 _FEWEST_WITHOUT_A_WARNING = 50
 
 
@@ -126,14 +126,13 @@ class ThresholdChoice:
     def __str__(self) -> str:
         chosen = f"threshold {self.threshold:.4g} (logit {self.logit:.4g})"
         reached = f"{self.objective}: {self.value:.4g}"
-        if np.isnan(self.threshold_interval[0]):
-            return f"{chosen}; {reached}"
-        low, high = self.threshold_interval
-        lowest, highest = self.value_interval
-        return (
-            f"{chosen}, {self.confidence_level:.0%} interval {low:.4g} to {high:.4g}; "
-            f"{reached}, {lowest:.4g} to {highest:.4g}"
-        )
+        level = f"{self.confidence_level:.0%} interval "
+        if not np.isnan(self.threshold_interval[0]):
+            chosen += ", {}{:.4g} to {:.4g}".format(level, *self.threshold_interval)
+            level = ""
+        if not np.isnan(self.value_interval[0]):
+            reached += ", {}{:.4g} to {:.4g}".format(level, *self.value_interval)
+        return f"{chosen}; {reached}"
 
 
 @validate_params(
@@ -325,7 +324,7 @@ def select_threshold(
     )
     place = curve.index_of(cutoff)
     apparent = float(objective.sign * curve.values[place])
-    optimism, intervals = 0.0, np.full((2, 2), np.nan)
+    value, intervals = apparent, np.full((2, 2), np.nan)
     if n_bootstraps:
         rng = check_random_state(random_state)
         if found is None:
@@ -340,23 +339,32 @@ def select_threshold(
                 rng,
                 is_smooth=smooth is not None,
             )
-        # With a guarantee the value is that at a limit, and not a maximum.
-        optimism = replicates.optimism if guarantee is None else 0.0
+        if guarantee is None:  # else the value is that at a limit, and not a maximum
+            value = replicates.corrected(apparent, objective)
         if _has_enough_rows(rows, labels):
             tail = tail_of(rows, confidence_level)
             # A metric may be undefined on a replicate.
             intervals = np.nanquantile(
                 replicates[:2], [tail, 1 - tail], axis=1, method="nearest"
             )
+            # Replicates hardly vary where nearly all rows are alarms, or none.
+            intervals[0] = np.minimum(intervals[0], [as_logit, value])
+            intervals[1] = np.maximum(intervals[1], [as_logit, value])
     if guarantee is not None:
         intervals[:, 0] = np.nan  # replicates keep the limits without a confidence
     (low, high), (low_logit, high_logit) = on_both_scales(intervals[:, 0], "logit")
     tn, fp, fn, tp = (count[place] for count in curve.counts)
     confidence = "" if guarantee is None else f" with {guarantee:.4g} confidence"
+    if guarantee is not None and tp + fp == 0:
+        warn_user(
+            f"The only cutoff that keeps to {objective}{confidence} lies above all "
+            "scores: with it no row is ever positive. Pass more rows, a looser limit, "
+            "or a lower guarantee."
+        )
     return ThresholdChoice(
         threshold=threshold,
         logit=as_logit,
-        value=apparent - optimism,
+        value=value,
         apparent_value=apparent,
         objective=str(objective) + confidence,
         threshold_interval=(low, high),
@@ -417,10 +425,10 @@ def _has_enough_rows(rows: ScoredRows, labels: BinaryLabels) -> bool:
     fewest = counts.min()
     if fewest >= _FEWEST_WITHOUT_A_WARNING:
         return True
-    has_intervals = bool(fewest >= _FEWEST_FOR_INTERVALS)
+    has_intervals = bool(fewest >= FEWEST_FOR_INTERVALS)
     what = "the cutoff and its value are uncertain: look at their intervals"
     if not has_intervals:
-        what = f"fewer than {_FEWEST_FOR_INTERVALS} give no intervals (they are NaN)"
+        what = f"fewer than {FEWEST_FOR_INTERVALS} give no intervals (they are NaN)"
     rarer = labels.positive if counts.argmin() else labels.negative
     warn_user(
         f"y_true has {fewest} samples of {rarer!r}, and {what}. Give more samples, "

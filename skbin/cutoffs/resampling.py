@@ -17,6 +17,7 @@ from skbin.cutoffs.smoothing import ScoreDistributions, best_of, values_of
 # smoothing moves is missing in the intervals: see examples/benchmarks/cutoffs.py.
 _SHARE_OF_BANDWIDTH = 0.5
 _CUTOFFS_OF_A_SLOW_METRIC = 100
+FEWEST_FOR_INTERVALS = 10  # samples of a class
 
 
 class Replicates(NamedTuple):
@@ -29,6 +30,13 @@ class Replicates(NamedTuple):
     logits: NDArray[np.float64]
     values: NDArray[np.float64]
     optimism: float
+
+    def corrected(self, apparent: float, objective: Objective) -> float:
+        """Return what is left of a value without optimism: nothing better than it."""
+        optimism = objective.sign * max(objective.sign * self.optimism, 0)
+        is_share = objective.from_counts is not None and not objective.by_cost
+        value = apparent - optimism
+        return max(value, min(apparent, 0.0)) if is_share else value
 
 
 def smoothed_replicates(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skbin.data.cells import is_frame
 from skbin.machine.callers import warn_user
 
-# Of the 30 sets of the UEA archive, InsectWingbeat and PEMS-SF have the most: 6.7.
+# Arrays of hundreds of sensors with dozens of steps are common, and no mistake.
 _CHANNELS_PER_STEP = 8
 
 
@@ -163,12 +163,7 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
     if hasattr(signal, "detach"):  # a tensor; services read signals without torch
         signal = signal.detach().cpu().float().numpy()
     has_columns = is_frame(signal)
-    try:
-        values = _by_columns(signal, name) if has_columns else np.asanyarray(signal)
-    except ValueError as error:
-        raise ValueError(
-            f"The channels of {name} differ in length, but they must end together."
-        ) from error
+    values = _by_columns(signal, name) if has_columns else _as_array(signal, name)
     values = np.ma.filled(_real(values, name), np.nan)
     if values.ndim == 1:
         return values[np.newaxis]
@@ -183,7 +178,21 @@ def _as_signal(signal: Any, name: str) -> NDArray[Any]:
 def _by_columns(frame: Any, name: str) -> NDArray[Any]:
     """Read each column separately: NumPy makes objects of numbers and booleans."""
     columns = nw.from_native(frame, eager_only=True).iter_columns()
-    return np.column_stack([_real(column.to_numpy(), name) for column in columns])
+    return np.column_stack(
+        [
+            _real(column.to_numpy(), f"the column {column.name!r} of {name}")
+            for column in columns
+        ]
+    )
+
+
+def _as_array(signal: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asanyarray(signal)
+    except ValueError as error:
+        raise ValueError(
+            f"The channels of {name} differ in length, but they must end together."
+        ) from error
 
 
 def _real(values: Any, name: str) -> Any:

@@ -77,7 +77,8 @@ def seeded(seed: int | None, device: Any) -> Iterator[None]:
         yield
         return
     devices = _devices_beside_the_cpu(device)
-    device_type = devices[0].type if devices else None
+    # None would make some versions of torch fail if there is another kind of device.
+    device_type = devices[0].type if devices else "cpu"
     with (
         turn_of_this_thread(),
         torch.random.fork_rng(devices=devices, device_type=device_type),

@@ -14,6 +14,7 @@ _MOST_DILATIONS, _MOST_CHANNELS = 32, 9
 _ROWS_FOR_BIASES, _FEWEST_ROWS, _STEPS_FOR_BIASES = 256, 16, 2**17
 _ROWS_AT_ONCE = 64  # so that responses stay in the caches
 _GOLDEN = (math.sqrt(5) + 1) / 2
+_GRID, _ON_GRID = 2.0**14, 2.0**9  # beyond 2**9 float32 has no finer numbers
 
 
 class RandomConvolutions(nn.Module):
@@ -60,7 +61,7 @@ class RandomConvolutions(nn.Module):
         """
         n_rows = max(_STEPS_FOR_BIASES // X.shape[2], _FEWEST_ROWS)
         rows = torch.randperm(len(X))[: min(n_rows, _ROWS_FOR_BIASES)].to(X.device)
-        X, is_there = X[rows], is_there[rows]
+        X, is_there = _on_grid(X[rows]), is_there[rows]
         n_before = 0
         for place, n_biases in enumerate(self.n_biases):
             responses = self._responses(X, place)
@@ -78,6 +79,7 @@ class RandomConvolutions(nn.Module):
 
     def forward(self, X: torch.Tensor, is_there: torch.Tensor) -> torch.Tensor:
         """Compute the shares, (n, n_outputs)."""
+        X = _on_grid(X)
         if torch.compiler.is_exporting():  # a graph cannot depend on the number of rows
             return self._shares(X, is_there)
         parts = zip(X.split(_ROWS_AT_ONCE), is_there.split(_ROWS_AT_ONCE), strict=True)
@@ -107,6 +109,16 @@ class RandomConvolutions(nn.Module):
         padding = dilation * (_WIDTH // 2)
         weight = getattr(self, f"weight_{place}")
         return F.conv1d(X, weight, padding=padding, dilation=dilation)
+
+
+def _on_grid(X: torch.Tensor) -> torch.Tensor:
+    """Round to multiples of a power of two, of which float32 holds the sums exactly.
+
+    A response is then the same number in whatever order it is summed: in torch, in
+    onnxruntime and on a GPU. Where a signal rests, many steps have the response of a
+    bias, and the last bit would decide about all of them.
+    """
+    return torch.where(X.abs() < _ON_GRID, (X * _GRID).round() / _GRID, X)
 
 
 def _dilations(length: int, n_of_kernel: int) -> tuple[list[int], list[int]]:

@@ -177,20 +177,23 @@ class SignalNet(Prepared):
         self.linear_weight.copy_(torch.as_tensor(weights))
         self.linear_bias.fill_(bias)
 
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
+    def forward(self, X: torch.Tensor, is_whole: bool = False) -> torch.Tensor:
         """Compute one logit for each signal; in training, that of the blocks only.
 
         Parameters
         ----------
         X : tensor of shape (n, n_channels, length) or (n, length)
             Signals; without a channel axis they have one channel.
+        is_whole : bool, default=False
+            Whether X is known to hold no NaN, so that it need not be searched.
+            `BinaryNetClassifier` passes it.
 
         Returns
         -------
         logit : tensor of shape (n,)
         """
         signals, is_there = self._signals(X)
-        logit = self.head(self.blocks(*self._pooled(signals, is_there)))
+        logit = self.head(self.blocks(*self._pooled(signals, is_there, is_whole)))
         if self.training:
             return logit
         linear = self._linear_logit(X, signals, is_there)
@@ -238,7 +241,9 @@ class SignalNet(Prepared):
         shares = self.random(X, is_there)
         return torch.cat([shares, mean, variance.clamp(min=0).sqrt(), length], dim=1)
 
-    def _pooled(self, X: torch.Tensor, is_there: torch.Tensor) -> tuple[Any, Any]:
+    def _pooled(
+        self, X: torch.Tensor, is_there: torch.Tensor, is_whole: bool
+    ) -> tuple[Any, Any]:
         """Average neighbouring steps of long signals, for the blocks."""
         if self.pooled_steps > 1:
             share = F.avg_pool1d(
@@ -246,6 +251,8 @@ class SignalNet(Prepared):
             )
             X = F.avg_pool1d(X, self.pooled_steps, ceil_mode=True)
             X, is_there = X / share.clamp(min=1e-6), share > 0
+        if is_whole:
+            return X, None
         if torch.compiler.is_exporting():  # a graph cannot branch on the data
             return X, is_there
         return X, None if bool(is_there.all()) else is_there

@@ -76,7 +76,7 @@ def run_training(
                 net, samples.X, samples.target, _routing_method=method, **fit_params
             )
         except torch.OutOfMemoryError as error:
-            run.train = run.valid = None
+            run.release()
             give_memory_back(error)
             raise
         finally:

@@ -13,8 +13,10 @@ from skbin.training.output import ROW_BLOCK
 from skbin.training.sampling import sampler_of
 
 # Batches for prediction: small enough for the caches, large enough for Python.
-_EVALUATION_VALUES = 32_768
-_MOST_EVALUATION_ROWS = 1024
+# The most rows and values of a batch of predictions: as many as stay in the caches of a
+# CPU, and as keep a GPU busy and leave memory for the outputs of hidden layers.
+_EVALUATION_ON_CPU = (2**10, 2**15)
+_EVALUATION_ON_GPU = (2**15, 2**20)
 _REORDERS = ("shuffle", "sampler", "batch_sampler", "drop_last")
 _NAMES_ROWS = ("sampler", "batch_sampler")
 
@@ -104,7 +106,10 @@ def _refuse_lost_weights(iterator: Any, dataset: Any, prefix: str) -> None:
 
 def _evaluation_batch_size(net: Any, dataset: Any) -> int:
     root, _ = resolve(dataset)
-    rows = min(_MOST_EVALUATION_ROWS, _EVALUATION_VALUES // max(root.n_values, 1))
+    device = net._compute_device()
+    is_gpu = device is not None and torch.device(device).type != "cpu"
+    most_rows, n_values = _EVALUATION_ON_GPU if is_gpu else _EVALUATION_ON_CPU
+    rows = min(most_rows, n_values // max(root.n_values, 1))
     return max(net.batch_size or 1, rows - rows % ROW_BLOCK, ROW_BLOCK)
 
 

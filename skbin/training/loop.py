@@ -61,7 +61,7 @@ from skbin.training.speed import (
     can_be_read_at_once,
     listens,
     needs_no_closure,
-    read_losses,
+    read_numbers,
 )
 from skbin.training.state import LeaveCheckpoints, resume
 
@@ -284,17 +284,16 @@ class LogitNet(ParameterNet):
                 if self._run is not None:
                     self._run.end_step(type(self).__name__, self._pos_weight_of_rows())
                 batch, step["y_pred"] = as_given(batch, tensors_of(step["y_pred"]))
-                loss = step["loss"].detach()
                 row = batches[-1]
-                read = can_be_read_at_once(loss)
-                row[f"{prefix}_loss"] = loss.item() if read else loss
+                row[f"{prefix}_loss"] = _number(step["loss"].detach())
                 row[f"{prefix}_batch_size"] = n_rows_of(batch[0])
                 if weight is not None:
-                    row[f"{prefix}_batch_weight"] = float(weight.sum())
+                    row[f"{prefix}_batch_weight"] = _number(weight.sum())
                 self.notify("on_batch_end", batch=batch, training=training, **step)
                 n_batches += 1
         finally:
-            read_losses(batches, f"{prefix}_loss")
+            read_numbers(batches, f"{prefix}_loss")
+            read_numbers(batches, f"{prefix}_batch_weight")
         self.history.record(f"{prefix}_batch_count", n_batches)
 
     def _weighted_step(self, step_fn, prefix, batch, **fit_params):
@@ -422,3 +421,9 @@ class LogitNet(ParameterNet):
     def get_iterator(self, dataset, training=False):
         """Make the iterator over batches; see skorch."""
         return make_iterator(self, dataset, training=training)
+
+
+def _number(value: torch.Tensor) -> Any:
+    """Read a number if that need not wait; else keep it as a tensor."""
+    # A CUDA graph writes the next loss into the same memory.
+    return value.item() if can_be_read_at_once(value) else value.clone()

@@ -48,6 +48,11 @@ class Run:
             )
         self.batch_weight = None
 
+    def release(self) -> None:
+        """Forget what lies in a device's memory: an error's frames hold the run."""
+        self.train = self.valid = self.batch_weight = None
+        self.listeners = {}  # a schedule holds the optimizer, and that the weights
+
 
 @contextmanager
 def inside_training(net: Any) -> Iterator[None]:

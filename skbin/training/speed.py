@@ -49,19 +49,19 @@ def needs_no_closure(optimizer: torch.optim.Optimizer) -> bool:
     return of_torch and not isinstance(optimizer, torch.optim.LBFGS)
 
 
-def can_be_read_at_once(loss: torch.Tensor) -> bool:
-    """Whether a loss can be read without waiting for a GPU."""
-    return loss.is_cpu
+def can_be_read_at_once(value: torch.Tensor) -> bool:
+    """Whether a number can be read without waiting for a GPU."""
+    return value.is_cpu
 
 
-def read_losses(batches: list[dict[str, Any]], name: str) -> None:
-    """Turn the losses of an epoch from tensors into numbers, all at once."""
+def read_numbers(batches: list[dict[str, Any]], name: str) -> None:
+    """Turn what an epoch recorded of its batches from tensors into numbers, at once."""
     batches = [batch for batch in batches if isinstance(batch.get(name), torch.Tensor)]
     if not batches:
         return
-    losses = torch.stack([batch[name] for batch in batches]).flatten().tolist()
-    for batch, loss in zip(batches, losses, strict=True):
-        batch[name] = loss
+    numbers = torch.stack([batch[name] for batch in batches]).flatten().tolist()
+    for batch, number in zip(batches, numbers, strict=True):
+        batch[name] = number
 
 
 def listens(callback: Any, method_name: str) -> bool:
