@@ -180,7 +180,7 @@ plt.show()
 # that ends in a softmax or sigmoid is refused. Networks with two outputs work
 # unchanged; :func:`skbin.fold_softmax_head` returns one with one logit and the same
 # probabilities.
-from skbin import BinaryNetClassifier, fold_softmax_head  # noqa: E402
+from skbin import BinaryNetClassifier, fold_softmax_head  # noqa: E402  where its story begins
 
 old = trained(2, VARIANTS["(a) two logits, CrossEntropyLoss(weight)"][1])
 folded = fold_softmax_head(old)

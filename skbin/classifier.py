@@ -116,7 +116,8 @@ class BinaryNetClassifier(CallbackSupportMixin, PredictingNet):
         stops when their loss no longer falls, and restores the best weights.
     memory : str, os.PathLike, joblib.Memory or None, default=None
         A folder in which `fit` caches trained networks: a search over `threshold` or
-        `prior` then trains once per fold. See Notes.
+        `prior` then trains once per fold, and the process keeps the last predictions.
+        See Notes.
     random_state : int, numpy.random.RandomState or None, default=None
         Seeds weights, shuffling and dropout without changing global generators. With an
         int, two fits on a CPU with the same number of threads give identical weights.

@@ -110,11 +110,12 @@ def test_the_order_of_columns_is_free_and_other_columns_are_named(served):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.floats(-700_000, 2_900_000))
-def test_times_are_split_as_in_fit(days):
+@given(st.floats(-700_000, 2_900_000), st.booleans())
+def test_times_are_split_as_in_fit(days, has_seasons):
     days = np.array([days, np.floor(days), np.nan])
-    parts = _PartsOfTime()(torch.as_tensor(days)[:, None]).numpy()
-    assert_array_equal(parts, _parts_of(days))
+    column = Column("t", TIME, latest=20_000.0, has_seasons=has_seasons)
+    parts = _PartsOfTime(column)(torch.as_tensor(days)[:, None]).numpy()
+    assert_array_equal(parts, _parts_of(days, column))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  it is imported for its effect
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 from torch.optim import Adam, AdamW
 

@@ -299,7 +299,7 @@ def test_a_module_of_ones_own_is_told_what_categories_there_are(table):
 
     X, y = table
     net = quick(Tells).fit(X[["object", "time"]], y)
-    assert net.module_.told == (5, (5, 0, 0, 0, 0))
+    assert net.module_.told == (4, (5, 0, 0, 0))
     with pytest.raises(ValueError, match=r"\['object'\], which Sum does not take"):
         quick(Sum).fit(X[["object", "time"]], y)
 
@@ -453,15 +453,49 @@ def test_each_category_has_one_code_whatever_rows_come_along(fitted, later):
 )
 def test_times_become_what_the_calendar_says(times):
     X = pd.DataFrame({"t": pd.Series(times, dtype="datetime64[us]")})
-    encoded = learn_table(X).encode(X)
-    for time, (days, of_day, weekday, of_year) in zip(times, encoded, strict=True):
+    table = learn_table(X)
+    encoded = table.encode(X)
+    latest = table.columns[0].latest
+    for time, (days, of_day, weekday, *of_year) in zip(times, encoded, strict=True):
         start = datetime.datetime(1970, 1, 1)
-        assert days == pytest.approx((time - start) / datetime.timedelta(days=1))
+        since = (time - start) / datetime.timedelta(days=1)
+        assert days == pytest.approx(min(since, latest))
         midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
         share = (time - midnight) / datetime.timedelta(days=1)
         assert of_day == pytest.approx(share, abs=1e-6)
         assert weekday == time.weekday()
-        assert of_year == time.timetuple().tm_yday - 1
+        assert of_year in ([], [time.timetuple().tm_yday - 1])
+
+
+@pytest.mark.parametrize(("n_days", "has_seasons"), [(700, False), (800, True)])
+def test_the_day_of_the_year_is_read_if_times_cover_two_years(n_days, has_seasons):
+    X = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=n_days)})
+    assert learn_table(X).encode(X).shape[1] == 3 + has_seasons
+
+
+def test_later_days_are_read_as_the_latest_tenth_of_the_rows_of_fit():
+    X = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=101)})
+    weight = np.r_[np.ones(101), np.zeros(50)]  # rows of weight zero teach nothing
+    table = learn_table(
+        pd.DataFrame({"t": pd.date_range("2024-01-01", periods=151)}), weight
+    )
+    days = table.encode(X)[:, 0]
+    assert_array_equal(days - days[0], np.minimum(np.arange(101), 90))
+    later = pd.DataFrame({"t": pd.date_range("2025-01-01", periods=30)})
+    assert (table.encode(later)[:, 0] == days[-1]).all()
+    assert_array_equal(table.encode(later)[:, 2], later["t"].dt.weekday)
+
+
+def test_probabilities_stay_where_they_were_when_time_goes_on():
+    rng = np.random.default_rng(0)
+    y = (rng.random(2000) < 0.1).astype(int)
+    y[-60:] = 0  # by chance
+    X = pd.DataFrame({"t": pd.date_range("2026-01-01", periods=2000, freq="37min")})
+    X["x"] = rng.normal(size=2000) + y
+    net = BinaryNetClassifier(random_state=0).fit(X, y)
+    later = X.assign(t=X["t"] + (X["t"].iloc[-1] - X["t"].iloc[0]))
+    ratio = net.predict_proba(later)[:, 1].mean() / net.predict_proba(X)[:, 1].mean()
+    assert 0.5 < ratio < 1.5
 
 
 def test_narwhals_frames_are_frames(table):
@@ -676,7 +710,7 @@ def test_arrays_of_times_are_tables():
     X = np.column_stack([days, days + 1]).astype("datetime64[ns]")
     X[3, 1] = np.datetime64("NaT")
     net = BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
-    assert net._data.shape[1] == 8
+    assert net._data.shape[1] == 6
     by_objects = learn_table(X.astype("datetime64[us]").astype(object))
     assert_array_equal(net._data.table.encode(X), by_objects.encode(X))
     lengths = X - X[0, 0]
@@ -705,11 +739,17 @@ def test_a_category_needs_fewer_rows_in_a_small_table(n_rows, n_kept):
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
 def test_times_are_those_of_the_clock_on_the_wall(zone):
-    times = pd.Series(pd.to_datetime(["2024-01-01 06:00", "2024-01-02 18:00"]))
+    times = [
+        "2024-01-01 06:00",
+        "2024-01-02 18:00",
+        "2028-01-01 00:00",
+        "2028-01-01 00:00",
+    ]
+    times = pd.Series(pd.to_datetime(times))
     X = pd.DataFrame({"t": times if zone is None else times.dt.tz_localize(zone)})
     days = (pd.Timestamp("2024-01-01") - pd.Timestamp("1970-01-01")).days
     expected = [[days + 0.25, 0.25, 0, 0], [days + 1.75, 0.75, 1, 1]]
-    assert_allclose(learn_table(X).encode(X), expected)
+    assert_allclose(learn_table(X).encode(X)[:2], expected)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])

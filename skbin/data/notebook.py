@@ -64,9 +64,14 @@ def _learned(column: Column) -> str:
         return _categories(column.categories)
     return {
         NUMBER: "scale and quantiles",
-        TIME: "days, time of day, day of the week, day of the year",
+        TIME: _parts_of_time(column.has_seasons),
         TEXT: "a linear model of words and characters",
     }.get(column.kind, "")
+
+
+def _parts_of_time(has_seasons: bool) -> str:
+    parts = "days, time of day, day of the week"
+    return f"{parts}, day of the year" if has_seasons else parts
 
 
 def _categories(categories: tuple[Any, ...]) -> str:

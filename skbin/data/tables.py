@@ -36,7 +36,11 @@ from skbin.machine.callers import warn_user
 # also stands for unknown categories in predictions.
 MISSING, OTHER, FIRST = 0, 1, 2
 _FEWEST_ROWS = 5
-_PARTS_OF_TIME = 4  # days, time of day, day of the week, day of the year
+# Rows to predict are mostly later than all rows of fit. Days are cut at this quantile,
+# so that such rows look like the latest tenth and not like the last few by chance: see
+# examples/benchmarks/later_dates.py.
+_LATEST = 0.9
+_TWO_YEARS = 730  # fewer days tell nothing of what each year repeats
 
 
 @dataclass(frozen=True)
@@ -44,20 +48,23 @@ class Column:
     """What `fit` has learned about one column.
 
     `kind` is what its cells are; `categories` are those with a separate code, the
-    most frequent first; `reader` reads texts.
+    most frequent first; `reader` reads texts. Of times, days are cut at `latest`, and
+    `has_seasons` says whether they cover enough years for the day of the year.
     """
 
     name: Any
     kind: str
     categories: tuple[Any, ...] = ()
     reader: TextReader | None = None
+    latest: float = np.inf
+    has_seasons: bool = True
 
     @property
     def n_outputs(self) -> int:
         """Number of columns of the array that it becomes."""
         if self.reader is not None:
             return 1 + self.reader.n_words
-        return _PARTS_OF_TIME if self.kind == TIME else 1
+        return 3 + self.has_seasons if self.kind == TIME else 1
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,8 @@ class Table:
 
     A number stays one, NaN where it is missing. A category becomes a code: 0 is
     missing, 1 is rare or unknown. A time becomes days, the time of day, the day of the
-    week and the day of the year. A text becomes the logit of a linear model; where it
-    is all there is, the ids of its words follow.
+    week and, if it covers two years, the day of the year. A text becomes the logit of a
+    linear model; where it is all there is, the ids of its words follow.
 
     Examples
     --------
@@ -331,7 +338,17 @@ def _learned(
         if not (is_named or has_categorical_dtype(cells)):
             warn_if_no_category(name, seen, kept)
         return Column(name, CATEGORY, kept)
-    return Column(name, kind)
+    return _learned_time(name, cells, counts) if kind == TIME else Column(name, kind)
+
+
+def _learned_time(name: Any, cells: Any, counts: NDArray[np.bool_]) -> Column:
+    days = times_of(cells)[counts]
+    days = days[~np.isnan(days)]
+    if not len(days):
+        return Column(name, TIME)
+    covered = float(np.ptp(days))
+    latest = float(np.quantile(days, _LATEST))
+    return Column(name, TIME, latest=latest, has_seasons=covered >= _TWO_YEARS)
 
 
 def _learned_text(
@@ -363,7 +380,7 @@ def _encoded(learned: Column, cells: Any) -> NDArray[np.float64]:
         return np.full((len(cells), 1), np.nan)
     _require_kind(learned, kind, {learned.kind})
     if learned.kind == TIME:
-        return _parts_of(times_of(cells))
+        return _parts_of(times_of(cells), learned)
     return numbers_of(cells, learned.name)[:, np.newaxis]
 
 
@@ -410,18 +427,18 @@ def _codes(learned: Column, cells: Any, kind: str) -> NDArray[np.float64]:
     return encoded
 
 
-def _parts_of(days: NDArray[np.float64]) -> NDArray[np.float64]:
+def _parts_of(days: NDArray[np.float64], learned: Column) -> NDArray[np.float64]:
     """Split times into what repeats and what does not, each in days."""
     is_missing = np.isnan(days)
     whole = np.floor(np.where(is_missing, 0, days))
     date = whole.astype("datetime64[D]")
     parts = np.column_stack(
         [
-            days,
+            np.minimum(days, learned.latest),
             days - whole,
             (whole + 3) % 7,  # 0 is Monday: 1970 began on a Thursday
             (date - date.astype("datetime64[Y]")).astype(float),
         ]
     )
     parts[is_missing] = np.nan
-    return parts
+    return parts[:, : learned.n_outputs]

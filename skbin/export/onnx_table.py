@@ -118,7 +118,7 @@ def _reading(column: Column, given: InputColumn) -> nn.Module:
     if column.kind == EMPTY:
         return _NothingLearned()
     if column.kind == TIME:
-        return _PartsOfTime()
+        return _PartsOfTime(column)
     if column.kind != CATEGORY:
         return nn.Identity()
     if given.strings is not None:
@@ -141,10 +141,16 @@ class _NothingKnown(nn.Module):
 class _PartsOfTime(nn.Module):
     """Split days since 1970 as `skbin.data.tables` does."""
 
+    def __init__(self, column: Column) -> None:
+        super().__init__()
+        self.latest, self.has_seasons = column.latest, column.has_seasons
+
     def forward(self, days: torch.Tensor) -> torch.Tensor:
         whole = days.floor()
-        weekday = _modulo(whole + 3, 7)
-        parts = [days, days - whole, weekday, _day_of_year(whole)]
+        known = torch.where(days > self.latest, self.latest, days)
+        parts = [known, days - whole, _modulo(whole + 3, 7)]
+        if self.has_seasons:
+            parts.append(_day_of_year(whole))
         return torch.cat(parts, dim=1)
 
 

@@ -9,6 +9,8 @@ from skbin.data.cells import CATEGORY, DURATION, EMPTY, NUMBER, TEXT, TIME
 from skbin.data.readers_in_json import describe_reader, is_reader, reader_from
 from skbin.data.tables import Column, Table
 
+_LIMITS = ("latest", "has_seasons")
+
 
 def require(is_right: bool, wanted: str, got: Any) -> None:
     """Raise ValueError with what was wanted and what the file holds."""
@@ -40,6 +42,7 @@ def describe_table(table: Table | None) -> list[Any] | None:
             "kind": c.kind,
             "categories": list(c.categories),
             **({} if c.reader is None else {"reader": describe_reader(c.reader)}),
+            **_limits_of_time(c),
         }
         for name, c in zip(names, table.columns, strict=True)
     ]
@@ -58,6 +61,7 @@ def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
                 c["kind"],
                 tuple(c["categories"]),
                 reader_from(c["reader"]) if "reader" in c else None,
+                **{key: c[key] for key in _LIMITS if key in c},
             )
             for c in columns
         )
@@ -68,10 +72,19 @@ def table_from(columns: Any, shape: tuple[int, ...] | None) -> Table | None:
     return table
 
 
+def _limits_of_time(column: Column) -> dict[str, Any]:
+    """Write down what files of earlier versions lack: they have no limits."""
+    if column.kind != TIME or not np.isfinite(column.latest):
+        return {}
+    return {key: getattr(column, key) for key in _LIMITS}
+
+
 def _is_column(column: Any) -> bool:
     keys = {"name", "kind", "categories"}
     if isinstance(column, dict) and column.get("kind") == TEXT:
         keys |= {"reader"}
+    if isinstance(column, dict) and column.get("kind") == TIME:
+        keys |= {*_LIMITS} & {*column}
     if not isinstance(column, dict) or {*column} != keys:
         return False
     if "reader" in keys and not is_reader(column["reader"]):
@@ -80,7 +93,13 @@ def _is_column(column: Any) -> bool:
     return (
         type(column["name"]) in (str, int)
         and column["kind"] in (NUMBER, CATEGORY, TEXT, TIME, DURATION, EMPTY)
+        and _is_finite(column.get("latest", 0.0))
+        and isinstance(column.get("has_seasons", True), bool)
         and isinstance(categories, list)
         and all(type(category) in (str, int, float, bool) for category in categories)
         and len({*categories}) == len(categories)
     )
+
+
+def _is_finite(number: Any) -> bool:
+    return type(number) in (int, float) and bool(np.isfinite(number))

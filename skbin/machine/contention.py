@@ -10,7 +10,7 @@ from skbin.machine.callers import warn_user
 
 try:
     import resource
-except ImportError:  # Windows
+except ImportError:  # Windows; to mypy the name is that of the module
     resource: Any = None  # type: ignore[no-redef]
 
 # Measured with two threads on two cores. Alone they use 98 % of their time and are

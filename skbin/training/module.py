@@ -183,9 +183,12 @@ def _require_same_sizes(module: nn.Module, shape: Any, fitted: Any) -> None:
     has_fixed_size = "n_features" in inspect.signature(type(module)).parameters
     if len(shape) == len(fitted) and not has_fixed_size:
         return
+    fix = ""
+    if len(shape) == len(fitted) - 1:
+        fix = " If X is one sample, pass it in a list: [X]."
     raise ValueError(
         f"X has samples of shape {shape[1:]}, but fit saw samples of shape "
-        f"{fitted[1:]}."
+        f"{fitted[1:]}.{fix}"
     )
 
 
