@@ -473,14 +473,14 @@ def test_the_day_of_the_year_is_read_if_times_cover_two_years(n_days, has_season
     assert learn_table(X).encode(X).shape[1] == 3 + has_seasons
 
 
-def test_later_days_are_read_as_the_latest_tenth_of_the_rows_of_fit():
+def test_later_days_are_read_as_the_latest_fifth_of_the_rows_of_fit():
     X = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=101)})
     weight = np.r_[np.ones(101), np.zeros(50)]  # rows of weight zero teach nothing
     table = learn_table(
         pd.DataFrame({"t": pd.date_range("2024-01-01", periods=151)}), weight
     )
     days = table.encode(X)[:, 0]
-    assert_array_equal(days - days[0], np.minimum(np.arange(101), 90))
+    assert_array_equal(days - days[0], np.minimum(np.arange(101), 80))
     later = pd.DataFrame({"t": pd.date_range("2025-01-01", periods=30)})
     assert (table.encode(later)[:, 0] == days[-1]).all()
     assert_array_equal(table.encode(later)[:, 2], later["t"].dt.weekday)

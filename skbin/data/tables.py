@@ -37,9 +37,9 @@ from skbin.machine.callers import warn_user
 MISSING, OTHER, FIRST = 0, 1, 2
 _FEWEST_ROWS = 5
 # Rows to predict are mostly later than all rows of fit. Days are cut at this quantile,
-# so that such rows look like the latest tenth and not like the last few by chance: see
+# so that such rows look like the latest fifth and not like the last few by chance: see
 # examples/benchmarks/later_dates.py.
-_LATEST = 0.9
+_LATEST = 0.8
 _TWO_YEARS = 730  # fewer days tell nothing of what each year repeats
 
 
