@@ -6,7 +6,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skbin import BinaryNetClassifier
+from skbin import BinaryNetClassifier, CrossFitClassifier
 
 
 @pytest.fixture
@@ -37,8 +37,10 @@ def rows_of_columns(html):
     [
         lambda net: net,
         lambda net: make_pipeline(FunctionTransformer(), net),
+        lambda net: CrossFitClassifier(net, cv=2),
+        lambda net: CrossFitClassifier(make_pipeline(FunctionTransformer(), net), cv=2),
     ],
-    ids=["alone", "in a pipeline"],
+    ids=["alone", "in a pipeline", "in a cross-fit", "in a cross-fit of pipelines"],
 )
 def test_it_shows_how_each_column_was_read(table, wrap):
     html = wrap(quick()).fit(*table)._repr_html_()

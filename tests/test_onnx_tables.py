@@ -162,13 +162,24 @@ def test_members_may_know_other_categories():
             [Table((Column("a", NUMBER),)), Table((Column("a", TIME),))],
             "'a' was read as number by one member, as time by another",
         ),
-        (
-            [Table((Column("a", TEXT, reader=TextReader(9)),))] * 2,
-            "'a' holds texts, which each member",
-        ),
     ],
-    ids=["empty strings", "an output", "same", "large", "kinds", "texts"],
+    ids=["empty strings", "an output", "same", "large", "kinds"],
 )
 def test_what_cannot_be_an_input_is_refused_with_its_name(tables, message):
     with pytest.raises(ValueError, match=message):
         TableEncoding(tables[0], input_columns(tables))
+
+
+def test_each_member_reads_texts_by_its_own_words():
+    readers = [TextReader(9), TextReader(9, n_words=2)]
+    tables = [Table((Column("a", TEXT, reader=reader),)) for reader in readers]
+    tables.append(Table((Column("a", EMPTY),)))  # of a fold without any text
+    inputs = input_columns(tables)
+    X = torch.arange(8.0).reshape(2, 4)
+    first, second, third = (
+        TableEncoding(table, inputs, member)(X) for member, table in enumerate(tables)
+    )
+    assert torch.equal(first, X[:, :1])
+    assert torch.equal(second, X[:, 1:])
+    assert third.shape == (2, 1)
+    assert third.isnan().all()

@@ -311,10 +311,15 @@ def test_a_saved_net_reads_texts(tmp_path, expected):
     assert loaded.predict_proba(NEW).tolist() == expected.tolist()
 
 
+def a_cross_fit(**params):
+    return CrossFitClassifier(a_net(**params), cv=2, random_state=0)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_texts_are_read_before_the_graph_of_onnx_and_without_torch(tmp_path, expected):
+@pytest.mark.parametrize("make", [a_net, a_cross_fit])
+def test_texts_are_read_before_the_graph_of_onnx_and_without_torch(tmp_path, make):
     pytest.importorskip("onnxruntime")
-    net = a_net().fit(TEXTS, y)
+    net = make().fit(TEXTS, y)
     export_onnx(net, tmp_path / "net.onnx")
     classifier = load_onnx(tmp_path / "net.onnx")
     new = [*NEW, "", None, "no word of it", "\U0001f600 été", "\ud800", "prize " * 9999]
@@ -329,10 +334,11 @@ def test_texts_are_read_before_the_graph_of_onnx_and_without_torch(tmp_path, exp
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_column_of_texts_goes_into_a_file_beside_others(tmp_path):
+@pytest.mark.parametrize("make", [a_net, a_cross_fit])
+def test_a_column_of_texts_goes_into_a_file_beside_others(tmp_path, make):
     pytest.importorskip("onnxruntime")
     frame = pd.DataFrame({"note": TEXTS, "price": np.arange(300) % 7})
-    net = a_net(text_features=["note"]).fit(frame, y)
+    net = make(text_features=["note"]).fit(frame, y)
     export_onnx(net, tmp_path / "net.onnx")
     new = pd.DataFrame({"note": [*NEW[:9], None], "price": [None, *range(9)]})
     np.testing.assert_allclose(

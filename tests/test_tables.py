@@ -579,6 +579,12 @@ def test_numbers_that_come_back_as_strings_say_how_to_read_them():
         net.predict(X.astype(str))
 
 
+def test_a_record_batch_says_how_to_make_a_table_of_it():
+    X = pa.record_batch({"a": np.arange(40.0), "s": list("xy") * 20})
+    with pytest.raises(TypeError, match=r"RecordBatch.*Table.from_batches\(\[X\]\)"):
+        BinaryNetClassifier(max_epochs=1).fit(X, np.arange(40) % 2)
+
+
 def test_a_lazy_frame_has_no_rows_yet():
     X = pl.DataFrame({"a": [0.0, 1.0] * 20}).lazy()
     with pytest.raises(TypeError, match=r"LazyFrame.*X.collect\(\)"):

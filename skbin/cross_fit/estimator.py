@@ -43,13 +43,16 @@ from skbin.cross_fit.report import Report, codes_of, report_on
 from skbin.cross_fit.rule import CutoffRule
 from skbin.cross_fit.splits import splits_of
 from skbin.data.labels import BinaryLabels
+from skbin.data.notebook import ShowsColumns
 from skbin.machine.randomness import draw_seed
 from skbin.nesting import layers
 
 FROM_MEMBERS = ("n_features_in_", "feature_names_in_")
 
 
-class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class CrossFitClassifier(
+    ShowsColumns, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Members on folds, calibrated together, with a cutoff and metrics to expect.
 
     Each member is trained on all folds but one. The training of a
@@ -415,10 +418,8 @@ class CrossFitClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         rows : dict
-            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``: the arguments
-            with which to choose another cutoff, as in
-            ``select_threshold(**model.out_of_fold_rows(), metric="recall",
-            min_precision=0.9)``.
+            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``, as in
+            ``select_threshold(**model.out_of_fold_rows(), metric="f1")``.
 
         Raises
         ------

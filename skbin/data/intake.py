@@ -22,7 +22,7 @@ from skbin.data.arrays import (
     table_of,
     with_logits_of_texts,
 )
-from skbin.data.cells import is_missing
+from skbin.data.cells import is_frame, is_missing
 from skbin.data.datasets import (
     encode,
     offset_of_dataset,
@@ -211,6 +211,8 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
         y = as_array(y)
     if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
         raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
+    if hasattr(X, "to_struct_array") and not is_frame(X):
+        raise TypeError("X is a RecordBatch. Pass pyarrow.Table.from_batches([X]).")
     if hasattr(X, "iloc") and np.ndim(X) == 1 and len(X) and not _may_be_text(X):
         raise ValueError(
             "X is a Series. One row of a DataFrame is df.iloc[[row]], one column "

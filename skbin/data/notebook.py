@@ -19,7 +19,28 @@ _NOT_LEARNED = (
 )
 
 
-def with_columns(attributes: Any, data: FittedData) -> Any:
+class ShowsColumns:
+    """Show what was learned about the columns in scikit-learn's diagram."""
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        above: Any = super()
+        shown = above._get_fitted_attr_html(doc_link)
+        data = _data_of(self)
+        return shown if data is None else _with_columns(shown, data)
+
+
+def _data_of(estimator: Any) -> FittedData | None:
+    """Return what a net has learned, or the net in the first member of an ensemble."""
+    members = vars(estimator).get("estimators_")
+    if members:
+        return _data_of(members[0])
+    steps = vars(estimator).get("steps")
+    if steps:
+        return _data_of(steps[-1][1])
+    return getattr(estimator, "_data", None)
+
+
+def _with_columns(attributes: Any, data: FittedData) -> Any:
     """Add what was learned about the columns to scikit-learn's fitted attributes."""
     for name in _NOT_LEARNED:
         attributes.pop(name, None)

@@ -215,11 +215,11 @@ class _Prediction(nn.Module):
     offset: torch.Tensor
 
     def __init__(
-        self, net: BinaryNetClassifier, columns: Sequence[InputColumn]
+        self, net: BinaryNetClassifier, columns: Sequence[InputColumn], member: int = 0
     ) -> None:
         super().__init__()
         data: Any = net._data
-        self.encoding = TableEncoding(data.table, columns) if columns else None
+        self.encoding = TableEncoding(data.table, columns, member) if columns else None
         self.module = copy.deepcopy(net.module_).cpu().eval()
         self.takes_logits = net._outputs_are_logits()
         self.gives_probabilities = not self.takes_logits and net.prior is None
@@ -292,7 +292,9 @@ class _CrossFitPrediction(nn.Module):
         is_split: bool,
     ) -> None:
         super().__init__()
-        self.members = nn.ModuleList(_Prediction(net, columns) for net in nets)
+        self.members = nn.ModuleList(
+            _Prediction(net, columns, member) for member, net in enumerate(nets)
+        )
         # Of what the steps of each member make of the inputs.
         self.widths = _widths(nets) if is_split else None
         self.positive_index = model._positive_index

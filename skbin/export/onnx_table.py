@@ -27,19 +27,26 @@ _DAYS_UNTIL_MARCH, _DAYS_FROM_MARCH = 59, 306
 class InputColumn:
     """One input of the graph: its kind, and all of its known categories.
 
-    Strings reach the network as codes, 0 for a missing one, which is ``""``.
+    Strings reach the network as codes, 0 for a missing one, which is ``""``. Texts are
+    read before the graph, for each member by its own words: `readers` are in JSON, and
+    `parts` are the widths of what they give, 0 for a member that has seen no text.
     """
 
     name: str
     kind: str
     strings: tuple[str, ...] | None = None
-    width: int = 1
-    reader: Any = None
+    parts: tuple[int, ...] = (1,)
+    readers: tuple[Any, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the input."""
+        return sum(self.parts)
 
     def described(self) -> dict[str, Any]:
         """Describe in JSON what a service has to pass."""
-        described = {"name": self.name, "kind": self.kind}
-        return described if self.reader is None else described | {"reader": self.reader}
+        described: dict[str, Any] = {"name": self.name, "kind": self.kind}
+        return described | ({"readers": list(self.readers)} if self.readers else {})
 
 
 def input_columns(tables: Sequence[Table]) -> list[InputColumn]:
@@ -70,15 +77,13 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
         )
     kind = kinds.pop() if kinds else EMPTY
     if kind == TEXT:
-        if len(columns) > 1:
-            raise ValueError(
-                f"Column {name!r} holds texts, which each member of a cross-fit reads "
-                "with its own vocabulary; one ONNX file cannot. Export a single net, "
-                "or write the cross-fit with skbin.save."
-            )
-        column = columns[0]
-        reader = describe_reader(column.reader)
-        return InputColumn(name, kind, width=column.n_outputs, reader=reader)
+        have_read = [column for column in columns if column.reader is not None]
+        return InputColumn(
+            name,
+            kind,
+            parts=tuple(c.n_outputs if c.reader else 0 for c in columns),
+            readers=tuple(describe_reader(column.reader) for column in have_read),
+        )
     categories = dict.fromkeys(
         category for column in columns for category in column.categories
     )
@@ -95,13 +100,15 @@ def _input_column(columns: Sequence[Column]) -> InputColumn:
 
 
 class TableEncoding(nn.Module):
-    """Turn the inputs of a graph into the array that a network was trained on."""
+    """Turn the inputs of a graph into the array that a member was trained on."""
 
-    def __init__(self, table: Table, inputs: Sequence[InputColumn]) -> None:
+    def __init__(
+        self, table: Table, inputs: Sequence[InputColumn], member: int = 0
+    ) -> None:
         super().__init__()
         self.widths = [given.width for given in inputs]
         self.columns = nn.ModuleList(
-            _reading(column, given)
+            _reading(column, given, member)
             for column, given in zip(table.columns, inputs, strict=True)
         )
 
@@ -114,7 +121,9 @@ class TableEncoding(nn.Module):
         )
 
 
-def _reading(column: Column, given: InputColumn) -> nn.Module:
+def _reading(column: Column, given: InputColumn, member: int) -> nn.Module:
+    if column.kind == TEXT:
+        return _PartOfMember(given.parts, member)
     if column.kind == EMPTY:
         return _NothingLearned()
     if column.kind == TIME:
@@ -126,9 +135,21 @@ def _reading(column: Column, given: InputColumn) -> nn.Module:
     return _CodesOfNumbers(column) if column.categories else _NothingKnown()
 
 
+class _PartOfMember(nn.Module):
+    """What the words of a member make of texts, among those of all members."""
+
+    def __init__(self, parts: tuple[int, ...], member: int) -> None:
+        super().__init__()
+        self.begin = sum(parts[:member])
+        self.end = self.begin + parts[member]
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return X[:, self.begin : self.end]
+
+
 class _NothingLearned(nn.Module):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        return torch.full_like(X, torch.nan)
+        return torch.full_like(X[:, :1], torch.nan)
 
 
 class _NothingKnown(nn.Module):

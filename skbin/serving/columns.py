@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skbin.data.cells import CATEGORY, DURATION, EMPTY, TEXT, TIME, values_of
+from skbin.data.ngrams import each_text_read_once
 from skbin.data.tables import rows_of_lists
 from skbin.data.texts import TextReader
 from skbin.serving.cells import (
@@ -33,7 +34,7 @@ class ColumnInputs:
         columns: dict[str, tuple[str, str]],
         *,
         takes_missing: bool,
-        readers: dict[str, TextReader] | None = None,
+        readers: dict[str, list[TextReader]] | None = None,
         have_names: bool = True,
     ) -> None:
         self.columns = columns  # kind and type of the input, by name
@@ -56,9 +57,16 @@ class ColumnInputs:
         cells = self._cells_of(X)
         refuse_lack(cells, list(self.columns))
         return {
-            name: self._read_column(name, cells[name]).reshape(-1, 1)
+            name: self._texts_by_members(name, cells[name])
+            if self.columns[name][0] == TEXT
+            else self._read_column(name, cells[name]).reshape(-1, 1)
             for name in self.columns
         }
+
+    def _texts_by_members(self, name: str, cells: Any) -> NDArray[Any]:
+        texts = values_of(texts_in(cells, name))
+        with each_text_read_once():
+            return np.column_stack([r.logits(texts) for r in self.readers[name]])
 
     def _cells_of(self, X: Any) -> dict[str, Any]:
         if names_columns(X):
@@ -78,8 +86,6 @@ class ColumnInputs:
 
     def _read_column(self, name: str, cells: Any) -> NDArray[Any]:
         kind, element_type = self.columns[name]
-        if kind == TEXT:
-            return self.readers[name].logits(values_of(texts_in(cells, name)))
         if kind == EMPTY:  # nothing was learned about it
             return np.full(len(cells), np.nan)
         if kind == ANYTHING:

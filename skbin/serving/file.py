@@ -195,11 +195,12 @@ def _inputs(
     )
 
 
-def _readers(columns: Any, widths: dict[str, int]) -> dict[str, TextReader]:
+def _readers(columns: Any, widths: dict[str, int]) -> dict[str, list[TextReader]]:
     """Build what reads the texts, in Python: ONNX cannot split them into words."""
-    described = {c["name"]: c["reader"] for c in columns if c["kind"] == TEXT}
-    for name, reader in described.items():
+    described = {c["name"]: c["readers"] for c in columns if c["kind"] == TEXT}
+    for name, readers in described.items():
+        are_readers = bool(readers) and all(map(is_reader, readers))
         # More words than the graph takes would fill the memory.
-        if not is_reader(reader) or widths[name] != 1 + reader["n_words"]:
-            raise ValueError(f"how texts are read: {reprlib.repr(reader)}")
-    return {name: reader_from(reader) for name, reader in described.items()}
+        if not are_readers or widths[name] != sum(1 + r["n_words"] for r in readers):
+            raise ValueError(f"how texts are read: {reprlib.repr(readers)}")
+    return {name: list(map(reader_from, found)) for name, found in described.items()}

@@ -1,6 +1,6 @@
 """Texts for a graph: split into words here, because ONNX cannot do so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skbin.data.cells import TEXT, is_frame
 from skbin.data.fitted import FittedData
 from skbin.data.labels import BinaryLabels
+from skbin.data.ngrams import each_text_read_once
 from skbin.data.signals import in_order
 from skbin.data.tables import Column, Table
 from skbin.data.texts import TextReader
@@ -16,16 +17,22 @@ from skbin.data.which_texts import texts_as_column
 
 
 class TextInput:
-    """The one input of a net for texts: a logit, and ids of words, for each text."""
+    """The one input of a net for texts: a logit, and ids of words, for each text.
+
+    A cross-fit has a reader for each of its members.
+    """
 
     takes_missing = True
     n_features = 1
 
-    def __init__(self, name: str, reader: TextReader, *, has_name: bool) -> None:
+    def __init__(
+        self, name: str, readers: Sequence[TextReader], *, has_name: bool
+    ) -> None:
         self.name = name
         self.has_name = has_name
-        table = Table((Column(name, TEXT, reader=reader),))
-        self._fitted = FittedData(BinaryLabels(np.arange(2), 1), table=table)
+        self._tables = [Table((Column(name, TEXT, reader=r),)) for r in readers]
+        labels = BinaryLabels(np.arange(2), 1)
+        self._fitted = FittedData(labels, table=self._tables[0])
 
     @property
     def names(self) -> list[str] | None:
@@ -40,10 +47,11 @@ class TextInput:
                 "Found array with 0 sample(s) while a minimum of 1 is required."
             )
         column = texts_as_column(texts, self._fitted)
-        table: Any = self._fitted.table
         if isinstance(column, list | tuple):
             column = np.array(column, dtype=object)
-        return {self.name: table.encode(column)}
+        with each_text_read_once():
+            encoded = [table.encode(column) for table in self._tables]
+        return {self.name: np.hstack(encoded)}
 
     def _texts_of(self, X: Any) -> Any:
         """Take the texts out of records, which have the name of the column."""

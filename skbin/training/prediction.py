@@ -18,7 +18,7 @@ from skbin.data.dicts import is_dict
 from skbin.data.fitted import FittedData
 from skbin.data.intake import Samples, admit_for_prediction
 from skbin.data.labels import CODES, BinaryLabels
-from skbin.data.notebook import with_columns
+from skbin.data.notebook import ShowsColumns
 from skbin.data.offsets import warn_of_offset
 from skbin.data.rows import TensorRows, is_in_memory
 from skbin.data.seen import warn_if_trained_on
@@ -36,7 +36,7 @@ from skbin.training.output import (
 from skbin.training.run import is_inside_training
 
 
-class PredictingNet(LogitNet):
+class PredictingNet(ShowsColumns, LogitNet):
     """A net that predicts the user's labels, by `threshold` and `prior`."""
 
     prior: Any = None
@@ -294,10 +294,6 @@ class PredictingNet(LogitNet):
         self.check_is_fitted()
         z = self._positive_logit(X)
         return z if self._seen_labels().positive_index == 1 else -z
-
-    def _get_fitted_attr_html(self, doc_link=""):
-        shown = super()._get_fitted_attr_html(doc_link)
-        return shown if self._data is None else with_columns(shown, self._data)
 
     def _in_class_order(self, columns):
         """Reorder columns of the negative and the positive class."""
