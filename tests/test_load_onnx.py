@@ -319,7 +319,7 @@ def test_public_names_are_there_before_they_are_imported():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert answer.stdout.split() == skbin.__all__
-    assert set(skbin.__all__) <= set(dir(skbin))
+    assert {*skbin.__all__, "__version__"} <= set(dir(skbin))
     for name in set(skbin.__all__) - {"SEARCH_SPACES", "SKOPS_TRUSTED_TYPES"}:
         assert getattr(skbin, name).__name__ == name
     with pytest.raises(AttributeError):

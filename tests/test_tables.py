@@ -467,6 +467,23 @@ def test_times_become_what_the_calendar_says(times):
         assert of_year in ([], [time.timetuple().tm_yday - 1])
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize(
+    "make", [pl.from_pandas, lambda X: pa.Table.from_pandas(X, preserve_index=False)]
+)
+def test_times_of_any_precision_and_library_are_the_same(make, unit):
+    times = pd.Series(pd.date_range("2024-01-01", periods=9, freq="7h")).dt.as_unit(
+        unit
+    )
+    if unit == "ns":
+        times += pd.Timedelta(nanoseconds=1)
+    X = pd.DataFrame({"t": times})
+    X.loc[3, "t"] = None
+    table = learn_table(X)
+    assert learn_table(make(X)) == table
+    assert_allclose(table.encode(make(X)), table.encode(X))
+
+
 @pytest.mark.parametrize(("n_days", "has_seasons"), [(700, False), (800, True)])
 def test_the_day_of_the_year_is_read_if_times_cover_two_years(n_days, has_seasons):
     X = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=n_days)})

@@ -177,9 +177,12 @@ def _in_plain(value: Any) -> Any:
 def times_of(column: Any) -> NDArray[np.float64]:
     """Read times as days since 1970, in local time."""
     if isinstance(column, nw.Series) and column.dtype in (nw.Date, nw.Datetime):
+        # Only dates are cast: pyarrow refuses it for times with nanoseconds.
         if column.dtype == nw.Datetime:
             column = column.dt.replace_time_zone(None)
-        microseconds = column.cast(nw.Datetime("us")).dt.timestamp("us").to_numpy()
+        else:
+            column = column.cast(nw.Datetime("us"))
+        microseconds = column.dt.timestamp("us").to_numpy()
         return np.asarray(microseconds, dtype=np.float64) / _MICROSECONDS_PER_DAY
     if not isinstance(column, nw.Series) and column.dtype.kind == "M":
         values = column
