@@ -22,6 +22,8 @@ GridSearchCV(net, {"threshold": [0.2, 0.5]}, cv=3).fit(X, y)
 CrossFitClassifier(net, cv=3).fit(X, y)
 for _ in range(2):
     net.fit(X, y)
+X = X.assign(time=X["time"].astype(str))
+CrossFitClassifier(net, cv=3, pos_label="fraud").fit(X, y)
 """
 
 

@@ -434,6 +434,6 @@ def _has_enough_rows(rows: ScoredRows, labels: BinaryLabels) -> bool:
         f"y_true has {fewest} samples of {rarer!r}, and {what}. Give more samples, "
         "such as the out-of-fold scores of all rows, or pass n_bootstraps=0 to silence "
         "this warning.",
-        UserWarning,
+        about=("few samples", rarer, has_intervals),
     )
     return has_intervals

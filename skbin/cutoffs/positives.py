@@ -33,7 +33,7 @@ def warn_if_other_class_is_meant(
         f"others: ROC AUC {auc:.3g}, far below 0.5. If y_score is the probability of "
         f"{labels.negative!r}, pass pos_label={labels.negative!r}, or the other column "
         "of predict_proba.",
-        UserWarning,
+        about=("inverted scores", labels.positive),
     )
 
 

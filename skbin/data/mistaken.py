@@ -24,7 +24,7 @@ def warn_if_no_category(name: Any, seen: Counter[Any], kept: tuple[Any, ...]) ->
         f"{next(iter(seen))!r}, and is read as categories. {fix} To keep them as "
         "categories without this warning, name the column in categorical_features; "
         f"to read them as texts, pass text_features=[{name!r}].",
-        UserWarning,
+        about=("no category", name),
     )
 
 

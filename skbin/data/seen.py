@@ -90,5 +90,5 @@ def warn_if_trained_on(
         "cross_val_predict. If these rows were held out, the data have many equal "
         "rows, perhaps because they were resampled before the split: resample inside "
         "an imbalanced-learn Pipeline instead.",
-        UserWarning,
+        about=("rows of training", name),
     )

@@ -8,12 +8,15 @@ _shown: dict[str, tuple[Any, set[tuple[Any, ...]]]] = {}
 _OURS = ("skbin", "sklearn", "skorch", "joblib", "contextlib", "imblearn", "tqdm")
 
 
-def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
+def warn_user(
+    message: Any, category: type[Warning] = UserWarning, *, about: Any = None
+) -> None:
     """Warn at the line of the user's that led here, once for each line.
 
     Python's default filter promises this; but Python forgets which warnings were shown
     when a library in between changes the filters, so that a search would warn in each
-    fold. Other filters ("always", "error" and so on) work as usual.
+    fold. Other filters ("always", "error" and so on) work as usual. Messages with the
+    same `about` count as one: their numbers differ from fold to fold.
     """
     frame = _frame_of_user()
     module = str(frame.f_globals.get("__name__", "<unknown>"))
@@ -24,7 +27,7 @@ def warn_user(message: Any, category: type[Warning] = UserWarning) -> None:
     if known is not registry:
         shown = set()
         _shown[module] = (registry, shown)
-    key = (str(message), *where)
+    key = (str(message) if about is None else about, *where)
     if (
         key in shown
         and _action_for(str(message), category, module, where[1]) == "default"

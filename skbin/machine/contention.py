@@ -62,5 +62,6 @@ class Contention:
             f"threads: the threads were computing for only {share:.0%} of the time and "
             f"lost a core {interruptions:.0f} times a second. Threads that wait for "
             "each other can make training 30 times slower. Call "
-            "torch.set_num_threads(1), or set OMP_NUM_THREADS=1 before Python starts."
+            "torch.set_num_threads(1), or set OMP_NUM_THREADS=1 before Python starts.",
+            about="threads that fight",
         )

@@ -230,7 +230,7 @@ def warn_if_pos_weight_inverted(
         f"class has {positive:g} of {negative + positive:g} rows. To weight both "
         f"classes equally, use n_negative / n_positive, {negative / positive:.3g} "
         "here, or pos_weight='balanced'.",
-        UserWarning,
+        about=("pos_weight", pos_weight),
     )
 
 

@@ -22,5 +22,5 @@ def warn_if_prior_is_resampled(net: Any, samples: Any) -> None:
         "Pass the share of positives in your data, such as prior=0.03; or leave the "
         f"sampler out, and see pos_weight. If {share:.3g} is that share, pass "
         "prior=None.",
-        UserWarning,
+        about=("prior", *samplers),
     )
