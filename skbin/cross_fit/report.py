@@ -98,7 +98,7 @@ def report_on(
     unit = np.arange(len(rows.y)) if groups is None else codes_of(groups)
     has_positive = np.bincount(unit, rows.y) > 0
     strata = [np.flatnonzero(has_positive == which) for which in (False, True)]
-    fewest = min(len(units) for units in strata if len(units))
+    fewest = min(len(np.unique(unit[rows.y == label])) for label in (False, True))
     for _ in range(_N_BOOTSTRAPS if fewest >= FEWEST_FOR_INTERVALS else 0):
         drawn = np.concatenate([random.choice(units, len(units)) for units in strata])
         times = np.bincount(drawn, minlength=len(has_positive))[unit]

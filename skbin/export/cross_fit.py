@@ -1,6 +1,7 @@
 """A `CrossFitClassifier` as JSON and tensors: its members and what it learned."""
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -73,8 +74,9 @@ def _parameters(model: CrossFitClassifier) -> dict[str, Any]:
         try:
             written[name] = json.loads(json.dumps(value, default=np.generic.item))
         except (TypeError, ValueError):
+            shown = " ".join(reprlib.repr(value).split())
             warn_user(
-                f"save leaves out {name}={value!r}. The loaded CrossFitClassifier "
+                f"save leaves out {name}={shown}. The loaded CrossFitClassifier "
                 "predicts the same but has the default value; set it before the next "
                 "fit.",
                 UserWarning,
