@@ -47,6 +47,7 @@ benchmarks: .venv/peers-installed
 	$(BIN)/python examples/benchmarks/honest_probabilities.py
 	$(BIN)/python examples/benchmarks/scaling.py
 	$(BIN)/python examples/benchmarks/wide_search.py
+	$(BIN)/python examples/benchmarks/later_dates.py
 	$(if $(DATA),$(BIN)/python examples/benchmarks/real_data.py $(DATA))
 
 # Tests with the oldest versions that pyproject.toml allows.
