@@ -14,7 +14,8 @@ _MOST_DILATIONS, _MOST_CHANNELS = 32, 9
 _ROWS_FOR_BIASES, _FEWEST_ROWS, _STEPS_FOR_BIASES = 256, 16, 2**17
 _ROWS_AT_ONCE = 64  # so that responses stay in the caches
 _GOLDEN = (math.sqrt(5) + 1) / 2
-_GRID, _ON_GRID = 2.0**14, 2.0**9  # beyond 2**9 float32 has no finer numbers
+_LARGEST_SUM = 2.0**24  # of whole numbers that float32 holds exactly
+_LARGEST_EXACT = 4  # standard deviations
 
 
 class RandomConvolutions(nn.Module):
@@ -43,6 +44,7 @@ class RandomConvolutions(nn.Module):
         n_of_kernel = max(1, n_outputs // N_KERNELS)
         self.dilations, self.n_biases = _dilations(length, n_of_kernel)
         self.n_outputs = N_KERNELS * n_of_kernel
+        self.n_levels = _levels_of_grid(min(n_channels, _MOST_CHANNELS))
         for place, n_biases in enumerate(self.n_biases):
             weight = _kernels()[:, None] * _seen_channels(n_channels)[:, :, None]
             self.register_buffer(f"weight_{place}", weight)
@@ -61,7 +63,7 @@ class RandomConvolutions(nn.Module):
         """
         n_rows = max(_STEPS_FOR_BIASES // X.shape[2], _FEWEST_ROWS)
         rows = torch.randperm(len(X))[: min(n_rows, _ROWS_FOR_BIASES)].to(X.device)
-        X, is_there = _on_grid(X[rows]), is_there[rows]
+        X, is_there = self._on_grid(X[rows]), is_there[rows]
         n_before = 0
         for place, n_biases in enumerate(self.n_biases):
             responses = self._responses(X, place)
@@ -79,11 +81,22 @@ class RandomConvolutions(nn.Module):
 
     def forward(self, X: torch.Tensor, is_there: torch.Tensor) -> torch.Tensor:
         """Compute the shares, (n, n_outputs)."""
-        X = _on_grid(X)
+        X = self._on_grid(X)
         if torch.compiler.is_exporting():  # a graph cannot depend on the number of rows
             return self._shares(X, is_there)
         parts = zip(X.split(_ROWS_AT_ONCE), is_there.split(_ROWS_AT_ONCE), strict=True)
         return torch.cat([self._shares(some, there) for some, there in parts])
+
+    def _on_grid(self, X: torch.Tensor) -> torch.Tensor:
+        """Round to a grid on which float32 holds the sums of common values exactly.
+
+        A response is then the same number in whatever order it is summed: in torch, in
+        onnxruntime and on a GPU. Where a signal rests, many steps have the response of
+        a bias, and the last bit would decide about all of them.
+        """
+        # Of larger numbers float32 has no finer ones.
+        is_fine = X.abs() < 2**23 / self.n_levels
+        return torch.where(is_fine, (X * self.n_levels).round() / self.n_levels, X)
 
     def _shares(self, X: torch.Tensor, is_there: torch.Tensor) -> torch.Tensor:
         shares = []
@@ -111,14 +124,10 @@ class RandomConvolutions(nn.Module):
         return F.conv1d(X, weight, padding=padding, dilation=dilation)
 
 
-def _on_grid(X: torch.Tensor) -> torch.Tensor:
-    """Round to multiples of a power of two, of which float32 holds the sums exactly.
-
-    A response is then the same number in whatever order it is summed: in torch, in
-    onnxruntime and on a GPU. Where a signal rests, many steps have the response of a
-    bias, and the last bit would decide about all of them.
-    """
-    return torch.where(X.abs() < _ON_GRID, (X * _GRID).round() / _GRID, X)
+def _levels_of_grid(n_channels: int) -> float:
+    """Return a power of two, the number of levels in a standard deviation."""
+    of_kernel = (2 * _N_POSITIVE + _WIDTH - _N_POSITIVE) * n_channels  # all weights
+    return 2.0 ** math.floor(math.log2(_LARGEST_SUM / of_kernel / _LARGEST_EXACT))
 
 
 def _dilations(length: int, n_of_kernel: int) -> tuple[list[int], list[int]]:
