@@ -333,6 +333,7 @@ def parse_options():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repetitions", type=int, default=3, dest="n_repetitions")
     parser.add_argument("--epochs", type=int, default=4, dest="max_epochs")
+    parser.add_argument("--task", help="one of the networks, such as 'FC, one layer'")
     parser.set_defaults(n_rows=20_000, n_predicted_rows=1_000_000)
     options = parser.parse_args()
     if options.quick:
@@ -345,6 +346,8 @@ def main():
     options = parse_options()
     print_head(options)
     for task in TASKS:
+        if options.task not in (None, task.name):
+            continue
         for batch_size in BATCH_SIZES:
             compare_training(task, batch_size, options)
         compare_prediction(task, options)
