@@ -121,18 +121,15 @@ def measure(kind):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[2])
     parser.add_argument("kinds", nargs="*", default=KINDS, metavar="kind")
-    print(
-        f"{'':<10}{'days cut at':<16}{'log loss':>10}{'AP':>8}"
-        f"{'mean / share of positives':>30}"
-    )
+    print(f"{'':<8}{'days cut at':<13}{'log loss':>9}{'AP':>7}{'mean / positives':>23}")
     for kind in parser.parse_args().kinds:
         found = measure(kind)
         for place, variant in enumerate(CUT_AT):
             loss, precision, ratio = found[:, place].T
             print(
-                f"{kind if not place else '':<10}{variant:<16}{loss.mean():10.4f}"
-                f"{precision.mean():8.3f}"
-                f"{f'{ratio.mean():.2f} ({ratio.min():.2f} to {ratio.max():.2f})':>30}",
+                f"{kind if not place else '':<8}{variant:<13}{loss.mean():9.4f}"
+                f"{precision.mean():7.3f}"
+                f"{f'{ratio.mean():.2f} ({ratio.min():.2f} to {ratio.max():.2f})':>23}",
                 flush=True,
             )
 
