@@ -712,6 +712,11 @@ class Untouchable(ClassifierMixin, BaseEstimator):
         raise AssertionError("This was to be refused before.")
 
 
+class Weighted(Untouchable):
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -835,10 +840,13 @@ def test_what_cannot_end_well_is_refused_before_training(data):
     X, y = data
     with pytest.raises(ValueError, match=r"no predict_proba.*calibrate=True"):
         cross_fit(Untouchable(), calibrate=False).fit(X, y)
-    with pytest.raises(ValueError, match="cannot be combined with sample_weight"):
-        cross_fit(Untouchable(), cutoff={"min_recall": 0.5, "guarantee": 0.9}).fit(
-            X, y, sample_weight=np.ones(600)
-        )
+    model = cross_fit(Weighted(), cutoff={"min_recall": 0.5, "guarantee": 0.9})
+    for name in ("sample_weight", "groups"):
+        with pytest.raises(ValueError, match=f"cannot be combined with {name}"):
+            model.fit(X, y, **{name: np.ones(600)})
+    model = cross_fit(Untouchable(), cutoff={"metric": "recall", "guarantee": 0.9})
+    with pytest.raises(ValueError, match="no limit is given"):
+        model.fit(X, y)
 
 
 def test_routed_weights_reach_the_net_of_a_pipeline_and_the_rows_that_stop_it(data):
@@ -906,6 +914,24 @@ def test_a_report_on_fewer_than_ten_positives_gives_no_intervals(by_group):
         report = model.fit(X, y, **groups).report_
     assert np.isnan(np.array(list(report.estimates.values()))[:, 1:]).all()
     assert f"{report['ROC AUC'].value:.4g} (too few for an interval)" in str(report)
+
+
+def test_the_choice_and_the_display_know_the_groups():
+    rng = np.random.default_rng(0)
+    machine = np.repeat(np.arange(240), 6)  # of which all rows are the same
+    y = np.isin(machine, np.arange(0, 240, 4))
+    X = rng.normal(size=240)[machine][:, None] + 1.5 * y[:, None]
+    model = cross_fit(LogisticRegression(), cv=4, cutoff="f1").fit(X, y, groups=machine)
+    rows = model.out_of_fold_rows()
+    by_rows = select_threshold(**{**rows, "groups": None}, random_state=0)
+    by_groups = select_threshold(**rows, random_state=0)
+    for choice in (model.choice_, by_groups):
+        assert np.ptp(choice.value_interval) > 2 * np.ptp(by_rows.value_interval)
+    bands = ThresholdDisplay.from_estimator(model, random_state=0).bands["recall"]
+    narrow = ThresholdDisplay.from_predictions(
+        **{**rows, "groups": None}, random_state=0
+    ).bands["recall"]
+    assert np.median(bands[1] - bands[0]) > 1.5 * np.median(narrow[1] - narrow[0])
 
 
 def test_groups_that_hold_both_classes_count_for_both():

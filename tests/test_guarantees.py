@@ -171,6 +171,10 @@ def test_samples_that_are_all_right_show_a_share_when_there_are_enough(share, ri
             {"guarantee": 0.9, "min_recall": 0.5, "sample_weight": np.ones(420)},
             "cannot be combined with sample_weight",
         ),
+        (
+            {"guarantee": 0.9, "min_recall": 0.5, "groups": np.arange(420)},
+            "cannot be combined with groups",
+        ),
     ],
 )
 def test_a_guarantee_that_means_nothing_is_refused(arguments, message):

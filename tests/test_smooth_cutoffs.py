@@ -52,7 +52,7 @@ def test_from_few_positives_it_loses_less_than_the_exact_cutoff_and_says_the_tru
     rng = np.random.default_rng(0)
     settings, values, sign = OBJECTIVES[objective]
     regret, optimism = [], []
-    for _ in range(100):
+    for seed in range(100):
         y, z = few_positives(rng)
         exact, smooth = (
             select_threshold(
@@ -61,7 +61,7 @@ def test_from_few_positives_it_loses_less_than_the_exact_cutoff_and_says_the_tru
                 scale="logit",
                 method=method,
                 n_bootstraps=n,
-                random_state=0,
+                random_state=seed,
                 **settings,
             )
             for method, n in (("exact", 0), ("smooth", 40))

@@ -484,12 +484,22 @@ def sample(n, rng, shift=2.0, share=0.2):
 
 
 @pytest.mark.parametrize(
-    "extra", [{}, {"cost_matrix": [[0, 1], [4, 0]]}, {"sample_weight": True}], ids=str
+    "extra",
+    [
+        {},
+        {"cost_matrix": [[0, 1], [4, 0]]},
+        {"cost_matrix": [[0, 3], [12, 3]]},  # most of it is the share of positives
+        {"sample_weight": True},
+        {"groups": True},
+        {"groups": True, "cost_matrix": [[0, 3], [12, 3]]},
+    ],
+    ids=str,
 )
 def test_of_90_percent_intervals_nine_in_ten_hold_the_cutoff_and_the_value(extra):
     rng = np.random.default_rng(0)
     n_trials, is_weighted = 100, "sample_weight" in extra
-    costs = {} if is_weighted else extra
+    costs = {name: given for name, given in extra.items() if name == "cost_matrix"}
+    groups = np.repeat(np.arange(400), 3) if "groups" in extra else None
     y, score = sample(300_000, rng)
     truth = choose(y, score, **costs)
     # A value in the population is read from 200,000 others, by its cutoff.
@@ -497,12 +507,15 @@ def test_of_90_percent_intervals_nine_in_ten_hold_the_cutoff_and_the_value(extra
     holds_cutoff = holds_value = 0
     for _ in range(n_trials):
         y, score = sample(400, rng)
+        if groups is not None:  # whose samples are alike
+            y, score = y[groups], score[groups]
         weight = rng.uniform(0.5, 1.5, size=len(y)) if is_weighted else None
         choice = select_threshold(
             y,
             score,
             **costs,
             sample_weight=weight,
+            groups=groups,
             n_bootstraps=40,
             confidence_level=0.9,
             random_state=rng.integers(1000),
@@ -519,10 +532,11 @@ def curve_of(y, score, cost_matrix=None):
     """Give F1, or the cost, as a function of the cutoff."""
 
     def value(cutoff):
-        (_, fp), (fn, tp) = metrics.confusion_matrix(y, score >= cutoff)
-        if cost_matrix is None:
-            return 2 * tp / (2 * tp + fp + fn)
-        return (cost_matrix[0][1] * fp + cost_matrix[1][0] * fn) / len(y)
+        counts = metrics.confusion_matrix(y, score >= cutoff)
+        if cost_matrix is not None:
+            return np.sum(cost_matrix * counts) / len(y)
+        (_, fp), (fn, tp) = counts
+        return 2 * tp / (2 * tp + fp + fn)
 
     return value
 
@@ -560,6 +574,14 @@ def test_samples_of_weight_zero_do_not_count_for_an_interval():
     weight[3:10] = 0
     with pytest.warns(UserWarning, match="3 samples of 1"):
         select_threshold(y, np.linspace(0.9, 0.1, 50), sample_weight=weight)
+
+
+def test_samples_of_a_group_count_once_for_an_interval():
+    y, groups = np.repeat([1, 0], [60, 240]), np.arange(300) // 10
+    score = np.linspace(0.9, 0.1, 300)
+    with pytest.warns(UserWarning, match="6 groups of 1"):
+        choice = select_threshold(y, score, groups=groups, random_state=0)
+    assert np.isnan(choice.value_interval).all()
 
 
 def test_interval_of_the_value_narrows_with_more_data():

@@ -3,15 +3,16 @@
     python examples/benchmarks/cutoffs.py --repetitions 200
 
 Scores are drawn from four pairs of distributions on the logit scale, whose best cutoff
-for F1 and for costs of 10 to 1 is known. For 10 to 200 positives this prints, as means
-over the repetitions,
+for F1 and for costs of 10 to 1 is known. Each sample has its own number of positives,
+as data have. For 10 to 200 positives on average this prints, as means over the
+repetitions,
 
 - ``regret``: by how much the exact rule's cutoff is worse than the best one, in % of
   the best value, and how much of that the smoothed rule saves;
 - ``optimism``: by how much the exact rule's value, and `value` of `select_threshold`,
   is overestimated;
 - ``cover``: how often the 95 % intervals contain the best cutoff, and the value that
-  the chosen cutoff has on new data.
+  the chosen cutoff has on new data, of the samples that have intervals.
 """
 
 import argparse
@@ -78,10 +79,12 @@ def measure(objective, positives, negatives, n_positives, n_negatives, n, rng):
     values = value_of(objective, positives, negatives, n_positives, n_negatives)
     sign = 1 if objective == "f1" else -1
     best = np.argmax(sign * values)
-    y = np.repeat([1, 0], [n_positives, n_negatives])
+    n_rows = n_positives + n_negatives
     rows = []
     for _ in range(n):
-        scores = draw(positives, negatives, n_positives, n_negatives, rng)
+        n_drawn = max(rng.binomial(n_rows, n_positives / n_rows), 1)
+        y = np.repeat([1, 0], [n_drawn, n_rows - n_drawn])
+        scores = draw(positives, negatives, n_drawn, n_rows - n_drawn, rng)
         settings = {**OBJECTIVES[objective], "scale": "logit", "random_state": 0}
         exact = select_threshold(y, scores, method="exact", n_bootstraps=0, **settings)
         smooth = select_threshold(y, scores, **settings)
@@ -93,11 +96,11 @@ def measure(objective, positives, negatives, n_positives, n_negatives, n, rng):
                 sign * (values[best] - by_smooth) / values[best],
                 sign * (exact.value - by_exact),
                 sign * (smooth.value - by_smooth),
-                low <= CUTOFFS[best] <= high,
-                lowest <= by_smooth <= highest,
+                low <= CUTOFFS[best] <= high if np.isfinite(low) else np.nan,
+                lowest <= by_smooth <= highest if np.isfinite(low) else np.nan,
             ]
         )
-    return np.mean(rows, axis=0)
+    return np.nanmean(rows, axis=0)
 
 
 def main():

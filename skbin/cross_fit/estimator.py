@@ -39,9 +39,10 @@ from skbin.cross_fit.members import (
     name_of_weights,
     positive_logits,
 )
-from skbin.cross_fit.report import Report, codes_of, report_on
+from skbin.cross_fit.report import Report, report_on
 from skbin.cross_fit.rule import CutoffRule
 from skbin.cross_fit.splits import splits_of
+from skbin.cutoffs.scored_rows import codes_of
 from skbin.data.labels import BinaryLabels
 from skbin.data.notebook import ShowsColumns
 from skbin.machine.randomness import draw_seed
@@ -239,12 +240,13 @@ class CrossFitClassifier(
         warn_if_resampled_before()
         if weight is not None:  # rows of weight zero may have a third label
             y = np.where(weight > 0, y, labels.negative)
-        rule = self._rule()
-        rule.check(y, weight, labels.positive)
         routed = self._routed(weight, params)
+        of_splitter = routed.splitter.split
+        groups = codes_of(of_splitter.get("groups"))
+        rule = self._rule()
+        rule.check(y, weight, groups, labels.positive)
         rng = check_random_state(self.random_state)
         counted = np.ones(len(y)) if weight is None else weight
-        of_splitter = routed.splitter.split
         splits = splits_of(
             self.cv, self.n_repeats, X, y, counted, labels, of_splitter, rng
         )
@@ -273,7 +275,7 @@ class CrossFitClassifier(
             )
         scores = expit(calibration(logits))
         seed: Any = draw_seed(rng)
-        choice = rule.choose(y, scores, weight, labels.positive, seed)
+        choice = rule.choose(y, scores, weight, groups, labels.positive, seed)
         # Attributes are set only after everything has succeeded.
         self.__dict__.pop("report_", None)
         for name in FROM_MEMBERS:
@@ -286,7 +288,7 @@ class CrossFitClassifier(
         self.threshold_: Any = (choice or rule).threshold
         self._is_calibrated = self.calibrate
         self._is_positive, self._weight, self._seed = is_positive, weight, seed
-        self._groups = codes_of(of_splitter.get("groups"))
+        self._groups = groups
         return self
 
     def _rule(self) -> CutoffRule:
@@ -418,8 +420,8 @@ class CrossFitClassifier(
         Returns
         -------
         rows : dict
-            ``y_true``, ``y_score``, ``sample_weight`` and ``pos_label``, as in
-            ``select_threshold(**model.out_of_fold_rows(), metric="f1")``.
+            ``y_true``, ``y_score``, ``sample_weight``, ``groups`` and ``pos_label``, as
+            in ``select_threshold(**model.out_of_fold_rows(), metric="f1")``.
 
         Raises
         ------
@@ -427,24 +429,20 @@ class CrossFitClassifier(
             Before `fit`.
         """
         check_is_fitted(self)
-        is_scored = self._is_scored()
+        is_scored = ~np.isnan(self.out_of_fold_)
+        if self._weight is not None:
+            is_scored &= self._weight > 0
         labels = BinaryLabels(self.classes_, self._positive_index)
         return {
             "y_true": labels.decode(self._is_positive[is_scored]),
             "y_score": self.out_of_fold_[is_scored],
             "sample_weight": None if self._weight is None else self._weight[is_scored],
+            "groups": None if self._groups is None else self._groups[is_scored],
             "pos_label": labels.positive,
         }
-
-    def _is_scored(self) -> NDArray[np.bool_]:
-        has_score = ~np.isnan(self.out_of_fold_)
-        return has_score if self._weight is None else has_score & (self._weight > 0)
 
     @cached_property
     def report_(self) -> Report:
         """What to expect on new rows."""
         rows = self.out_of_fold_rows()
-        groups = None if self._groups is None else self._groups[self._is_scored()]
-        return report_on(
-            **rows, threshold=self.threshold_, rng=self._seed, groups=groups
-        )
+        return report_on(**rows, threshold=self.threshold_, rng=self._seed)

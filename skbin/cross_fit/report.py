@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix_at_thresholds
 from sklearn.utils import check_random_state
 
 from skbin.cutoffs.metrics import recall
-from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS
+from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS, times_drawn
 
 _N_BOOTSTRAPS = 200
 
@@ -44,7 +44,7 @@ class Report:
     threshold : float
         The cutoff of the decisions.
     confidence_level : float
-        Confidence level of the intervals, which come from a bootstrap within classes.
+        Confidence level of the intervals, which come from a bootstrap of the rows.
         With fewer than ten rows of a class, or groups that hold it, they are NaN.
     n_positives, n_negatives : int
         Numbers of rows that were scored.
@@ -85,25 +85,19 @@ def report_on(
     confidence_level: float = 0.95,
     groups: NDArray[np.intp] | None = None,
 ) -> Report:
-    """Compute the metrics, and again on rows drawn with replacement in each class.
-
-    Or on whole groups, drawn among those with a positive and those without.
-    """
+    """Compute the metrics, and again on rows or whole groups drawn with replacement."""
     random: Any = check_random_state(rng)
     rows = _Rows.of(y_true == pos_label, y_score, y_score >= threshold)
     weight = np.ones(len(rows.y)) if sample_weight is None else sample_weight
     of_class = [np.flatnonzero(rows.y == label) for label in (False, True)]
     values = rows.metrics(weight)
-    replicates = []
-    unit = np.arange(len(rows.y)) if groups is None else codes_of(groups)
-    has_positive = np.bincount(unit, rows.y) > 0
-    strata = [np.flatnonzero(has_positive == which) for which in (False, True)]
+    unit = np.arange(len(rows.y)) if groups is None else groups
     fewest = min(len(np.unique(unit[rows.y == label])) for label in (False, True))
-    for _ in range(_N_BOOTSTRAPS if fewest >= FEWEST_FOR_INTERVALS else 0):
-        drawn = np.concatenate([random.choice(units, len(units)) for units in strata])
-        times = np.bincount(drawn, minlength=len(has_positive))[unit]
-        if np.any(times * ~rows.y):
-            replicates.append(list(rows.metrics(weight * times).values()))
+    n_replicates = _N_BOOTSTRAPS if fewest >= FEWEST_FOR_INTERVALS else 0
+    replicates = [
+        list(rows.metrics(weight * times).values())
+        for times in times_drawn(rows.y, unit, n_replicates, random)
+    ]
     tail = (1 - confidence_level) / 2
     lows = highs = [np.nan] * len(values)
     with warnings.catch_warnings():
@@ -121,13 +115,8 @@ def report_on(
         confidence_level,
         n_positives=len(of_class[1]),
         n_negatives=len(of_class[0]),
-        n_groups=None if groups is None else len(has_positive),
+        n_groups=None if groups is None else len(np.unique(groups)),
     )
-
-
-def codes_of(groups: Any) -> Any:
-    """Return the number of each row's group, None without groups."""
-    return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 class _Rows(NamedTuple):

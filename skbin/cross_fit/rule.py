@@ -10,9 +10,11 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
 from skbin.cutoffs.curve import Objective
+from skbin.cutoffs.guarantees import refuse_guarantee
+from skbin.cutoffs.limits import LIMITS
 from skbin.cutoffs.scored_rows import read_rows
 
-_SET_HERE = {"y_true", "y_score", "sample_weight", "pos_label", "scale"}
+_SET_HERE = {"y_true", "y_score", "sample_weight", "groups", "pos_label", "scale"}
 _KNOWN = inspect.signature(select_threshold).parameters.keys() - _SET_HERE
 
 
@@ -31,7 +33,7 @@ class CutoffRule:
         else:
             self.arguments = {"metric": cutoff}
 
-    def check(self, y: NDArray[Any], weight: Any, pos_label: Any) -> None:
+    def check(self, y: NDArray[Any], weight: Any, groups: Any, pos_label: Any) -> None:
         """Refuse a rule that cannot choose a cutoff."""
         if self.threshold is not None:
             if 0 <= self.threshold <= 1:
@@ -53,11 +55,9 @@ class CutoffRule:
         cost_matrix = self.arguments.get("cost_matrix")
         metric = self.arguments.get("metric", "f1")
         Objective(metric, by_cost=cost_matrix is not None)
-        if weight is not None and self.arguments.get("guarantee") is not None:
-            raise ValueError(
-                "A guarantee in cutoff assumes equally weighted rows, and cannot be "
-                "combined with sample_weight. Leave out one of them."
-            )
+        if self.arguments.get("guarantee") is not None:
+            limits = [name for name in LIMITS if self.arguments.get(name) is not None]
+            refuse_guarantee(limits, weight, groups)
         scores = np.full(len(y), 0.5)
         read_rows(y, scores, weight, pos_label, "probability", cost_matrix)
 
@@ -66,6 +66,7 @@ class CutoffRule:
         y: NDArray[Any],
         score: NDArray[np.float64],
         weight: Any,
+        groups: Any,
         pos_label: Any,
         random_state: Any,
     ) -> ThresholdChoice | None:
@@ -83,6 +84,7 @@ class CutoffRule:
             y[has_score],
             score[has_score],
             sample_weight=None if weight is None else weight[has_score],
+            groups=None if groups is None else groups[has_score],
             pos_label=pos_label,
             **arguments,
         )

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skbin.cutoffs.curve import Curve, Objective, float_type
-from skbin.cutoffs.guarantees import guaranteed, why_none
+from skbin.cutoffs.guarantees import guaranteed, refuse_guarantee, why_none
 from skbin.cutoffs.limits import Limit
 from skbin.cutoffs.positives import warn_if_other_class_is_meant
 from skbin.cutoffs.resampling import (
@@ -147,6 +147,7 @@ class ThresholdChoice:
         "max_alarms_per_1000": [Interval(Real, 0, 1000, closed="both"), None],
         "guarantee": [Interval(Real, 0, 1, closed="neither"), None],
         "sample_weight": ["array-like", None],
+        "groups": ["array-like", None],
         "scale": [StrOptions({"probability", "logit"})],
         "method": [StrOptions({"smooth", "exact"})],
         "n_bootstraps": [Interval(Integral, 0, None, closed="left")],
@@ -167,6 +168,7 @@ def select_threshold(
     max_alarms_per_1000: float | None = None,
     guarantee: float | None = None,
     sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     pos_label: Any = None,
     scale: str = "probability",
     method: str = "smooth",
@@ -214,9 +216,12 @@ def select_threshold(
         which the samples were drawn, with this confidence; several limits share the
         risk of error. Without a guarantee, a limit that is only just kept on the data
         given is missed in the population about half the time. Cannot be combined with
-        `sample_weight`.
+        `sample_weight` or `groups`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights, some of them above 0 in each class.
+    groups : array-like of shape (n_samples,), default=None
+        The patient, machine or account of each sample, if they have several. Intervals
+        and `value` are then those for samples of new groups.
     pos_label : object, default=None
         Label of the positive class. None: the second label in sorted order.
     scale : {"probability", "logit"}, default="probability"
@@ -227,8 +232,8 @@ def select_threshold(
         them, unless the highest is a probability of 1. Metrics that are not a function
         of the four counts always use "exact".
     n_bootstraps : int, default=200
-        Number of bootstrap samples for the intervals and for `value`, each drawn from
-        the smoothed classes with the given number of samples per class; 0 for none.
+        Number of bootstrap samples for the intervals and for `value`, each as large as
+        the given one and drawn from the smoothed classes; 0 for none.
     confidence_level : float in (0, 1), default=0.95
         Confidence level of the intervals.
     random_state : int, numpy.random.RandomState or None, default=None
@@ -290,7 +295,7 @@ def select_threshold(
     0.0909
     """
     rows, labels = read_rows(
-        y_true, y_score, sample_weight, pos_label, scale, cost_matrix
+        y_true, y_score, sample_weight, pos_label, scale, cost_matrix, groups
     )
     limits = {
         "min_precision": min_precision,
@@ -311,7 +316,7 @@ def select_threshold(
     found = distributions_of(rows, scale) if by_counts else None
     smooth = found if method == "smooth" else None
     if guarantee is not None:
-        _refuse_guarantee(objective, sample_weight)
+        refuse_guarantee(objective.limits, sample_weight, groups)
         cutoff = _best_guaranteed(objective, rows, curve, smooth, guarantee)
     elif not curve.is_allowed.any():
         raise ValueError(objective.what_is_nearest(curve))
@@ -376,19 +381,6 @@ def select_threshold(
     )
 
 
-def _refuse_guarantee(objective: Objective, sample_weight: Any) -> None:
-    if not objective.limits:
-        raise ValueError(
-            "guarantee is the confidence in a limit, but no limit is given. Pass one, "
-            "such as min_precision=0.9."
-        )
-    if sample_weight is not None:
-        raise ValueError(
-            "guarantee assumes equally weighted samples, and cannot be combined with "
-            "sample_weight. Leave out one of them."
-        )
-
-
 def _best_guaranteed(
     objective: Objective,
     rows: ScoredRows,
@@ -421,17 +413,18 @@ def _theory_threshold(cost_matrix: Any) -> float | None:
 
 def _has_enough_rows(rows: ScoredRows, labels: BinaryLabels) -> bool:
     """Return whether there are enough rows for intervals; warn if there are few."""
-    counts = np.bincount(rows.y[rows.weight > 0], minlength=2)
-    fewest = counts.min()
+    counts = rows.groups_by_class()
+    fewest = int(counts.min())
     if fewest >= _FEWEST_WITHOUT_A_WARNING:
         return True
-    has_intervals = bool(fewest >= FEWEST_FOR_INTERVALS)
+    has_intervals = fewest >= FEWEST_FOR_INTERVALS
     what = "the cutoff and its value are uncertain: look at their intervals"
     if not has_intervals:
         what = f"fewer than {FEWEST_FOR_INTERVALS} give no intervals (they are NaN)"
     rarer = labels.positive if counts.argmin() else labels.negative
+    unit = "samples" if len(rows.group) == len(np.unique(rows.group)) else "groups"
     warn_user(
-        f"y_true has {fewest} samples of {rarer!r}, and {what}. Give more samples, "
+        f"y_true has {fewest} {unit} of {rarer!r}, and {what}. Give more samples, "
         "such as the out-of-fold scores of all rows, or pass n_bootstraps=0 to silence "
         "this warning.",
         about=("few samples", rarer, has_intervals),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,26 @@ class Guaranteed(NamedTuple):
         known = np.append(cutoffs, self.high) if self.only is None else self.only
         known = known[np.isfinite(known)]
         return np.unique(known[(known > self.low) & (known <= self.high)])
+
+
+def refuse_guarantee(limits: Sequence[Any], sample_weight: Any, groups: Any) -> None:
+    """Refuse a guarantee without a limit, and one on rows that are not independent."""
+    if not limits:
+        raise ValueError(
+            "guarantee is the confidence in a limit, but no limit is given. Pass one, "
+            "such as min_precision=0.9."
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            "guarantee assumes equally weighted samples, and cannot be combined with "
+            "sample_weight. Leave out one of them."
+        )
+    if groups is not None:
+        raise ValueError(
+            "guarantee assumes independent samples, and cannot be combined with groups, "
+            "whose samples are alike. Leave out the guarantee and set a stricter limit, "
+            "or give one sample for each group."
+        )
 
 
 def guaranteed(

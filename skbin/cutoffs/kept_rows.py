@@ -4,7 +4,7 @@ from typing import Any
 
 
 def rows_out_of_fold(
-    estimator: Any, y: Any, sample_weight: Any, pos_label: Any
+    estimator: Any, y: Any, sample_weight: Any, groups: Any, pos_label: Any
 ) -> dict[str, Any]:
     """Return labels, scores and weights of the rows that an estimator has kept."""
     if not hasattr(estimator, "out_of_fold_"):
@@ -12,7 +12,12 @@ def rows_out_of_fold(
             f"{type(estimator).__name__} keeps no scores of its training rows. Pass X "
             "and y that it was not trained on."
         )
-    given = {"y": y, "sample_weight": sample_weight, "pos_label": pos_label}
+    given = {
+        "y": y,
+        "sample_weight": sample_weight,
+        "groups": groups,
+        "pos_label": pos_label,
+    }
     named = [name for name, value in given.items() if value is not None]
     if named:
         raise ValueError(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skbin.cutoffs.metrics import Counts, precision, recall, specificity
 
+LIMITS = ("min_precision", "min_recall", "min_specificity", "max_alarms_per_1000")
 _ROUNDING = 1e-12
 _TINY = (
     1e-6  # orders the misses of a limit of zero, each of which is a miss by all of it

@@ -49,11 +49,10 @@ def smoothed_replicates(
     *,
     is_smooth: bool,
 ) -> Replicates:
-    """Choose again on samples of the smoothed classes, each as large as its class."""
+    """Choose again on samples of the smoothed classes, as large as the given one."""
     # Patra, Seijo and Sen, "A consistent bootstrap procedure for the maximum score
     # estimator", Journal of Econometrics 205, 2018: inconsistent without a kernel.
     population = found.smoothed(_SHARE_OF_BANDWIDTH)
-    true_values = objective.sign * values_of(objective, population)
     place = min(int(np.searchsorted(found.logits, cutoff)), len(found.logits) - 1)
     if np.isposinf(cutoff):  # scores of 1 were moved nearer, and must stay alarms
         place = int(found.position.max())
@@ -68,7 +67,9 @@ def smoothed_replicates(
         chosen.append(found.logits[best_of(narrow, shortage)])
         values.append(objective.sign * seen[place])
         best = best_of(wide, shortage)
-        optimism.append(objective.sign * seen[best] - true_values[best])
+        # At the share of positives of the sample: by how much that is off is chance.
+        true_values = values_of(objective, population.of_sizes(sample.weight.sum(1)))
+        optimism.append(objective.sign * (seen[best] - true_values[best]))
     return Replicates(np.array(chosen), np.array(values), float(np.nanmean(optimism)))
 
 
@@ -79,7 +80,7 @@ def tail_of(rows: ScoredRows, confidence_level: float) -> float:
     Student's t. Expanded ones: Hesterberg, "What teachers should know about the
     bootstrap", The American Statistician 69, 2015.
     """
-    n = np.bincount(rows.y[rows.weight > 0]).min()
+    n = rows.groups_by_class().min()
     quantile = t.isf((1 - confidence_level) / 2, n - 1)
     return float(norm.sf(np.sqrt(n / (n - 1)) * quantile))
 
@@ -87,28 +88,40 @@ def tail_of(rows: ScoredRows, confidence_level: float) -> float:
 def samples_of_smoothed_classes(
     rows: ScoredRows, found: ScoreDistributions, n: int, rng: np.random.RandomState
 ) -> Iterator[ScoreDistributions]:
-    """Draw samples as large as the given one, from classes smoothed by a kernel."""
+    """Draw samples as large as the given one, from classes smoothed by a kernel.
+
+    The number of positives is drawn as well: their share is an estimate.
+    """
     if not rows.is_uniform:
         yield from _samples_of_unlike_rows(rows, found, n, rng)
         return
     sizes = found.weight.sum(axis=1)
+    n_rows = round(sizes.sum())
     change_of_a_row = safe_divide(found.change.sum(axis=1), sizes)[:, np.newaxis]
+    cost_of_a_row = safe_divide(found.cost_without_alarms, sizes)
     shares = np.maximum(found.smoothed(_SHARE_OF_BANDWIDTH).weight, 0)
     for _ in range(n):
+        n_positives = np.clip(rng.binomial(n_rows, sizes[1] / n_rows), 1, n_rows - 1)
+        drawn = np.array([n_rows - n_positives, n_positives])
         weight = np.stack(
             [
-                rng.multinomial(round(size), share / share.sum()).astype(float)
-                for size, share in zip(sizes, shares, strict=True)
+                rng.multinomial(size, share / share.sum()).astype(float)
+                for size, share in zip(drawn, shares, strict=True)
             ]
         )
-        yield found._replace(weight=weight, change=weight * change_of_a_row)
+        yield found._replace(
+            weight=weight,
+            change=weight * change_of_a_row,
+            cost_without_alarms=drawn * cost_of_a_row,
+        )
 
 
 def _samples_of_unlike_rows(
     rows: ScoredRows, found: ScoreDistributions, n: int, rng: np.random.RandomState
 ) -> Iterator[ScoreDistributions]:
     """Draw rows with their weights and costs, and move each within its kernel."""
-    for drawn in _draws_within_classes(rows, n, rng):
+    for times in times_drawn(rows.y == 1, rows.group, n, rng):
+        drawn = np.repeat(np.arange(len(times)), times)
         sample = rows.at(drawn)
         moved = _SHARE_OF_BANDWIDTH * found.bandwidth[sample.y] * rng.randn(len(drawn))
         yield found.of_rows(sample, found.position[drawn] + moved)
@@ -126,9 +139,9 @@ def replicates_of_rows(
     score = grid[np.searchsorted(grid, rows.score, side="right") - 1]
     chosen, values, optimism = [], [], []
     population = objective.curve(rows._replace(score=score))
-    for drawn in _draws_within_classes(rows, n, rng):
-        sample = rows.at(drawn)
-        curve = objective.curve(sample._replace(score=score[drawn]))
+    for times in times_drawn(rows.y == 1, rows.group, n, rng):
+        drawn = np.repeat(np.arange(len(times)), times)
+        curve = objective.curve(rows.at(drawn)._replace(score=score[drawn]))
         best = curve.best()
         threshold = float(curve.thresholds[best])
         chosen.append(threshold)
@@ -141,13 +154,25 @@ def replicates_of_rows(
     return Replicates(logits, np.array(values), float(np.nanmean(optimism)))
 
 
-def _draws_within_classes(
-    rows: ScoredRows, n: int, rng: np.random.RandomState
+def times_drawn(
+    is_positive: NDArray[np.bool_],
+    group: NDArray[np.intp],
+    n: int,
+    rng: np.random.RandomState,
 ) -> Iterator[NDArray[np.intp]]:
-    has_weight = rows.weight > 0
-    of_class = [np.flatnonzero((rows.y == label) & has_weight) for label in (0, 1)]
-    for _ in range(n):
-        yield np.concatenate([rng.choice(places, len(places)) for places in of_class])
+    """Draw groups of rows with replacement; yield how often each row was drawn.
+
+    Not within classes: their shares are estimates as well. A sample that lacks a class
+    is drawn again.
+    """
+    groups, code = np.unique(group, return_inverse=True)
+    n_groups, n_drawn = len(groups), 0
+    while n_drawn < n:
+        drawn = rng.choice(n_groups, n_groups)
+        times = np.bincount(drawn, minlength=n_groups)[code]
+        if times @ is_positive and times @ ~is_positive:
+            n_drawn += 1
+            yield times
 
 
 def _grid_of_scores(rows: ScoredRows, cutoff: float) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ def curves_of_scores(
     metrics: Sequence[Any],
     cost_matrix: Any,
     sample_weight: Any,
+    groups: Any,
     pos_label: Any,
     n_bootstraps: int,
     confidence_level: float,
@@ -60,6 +61,7 @@ def curves_of_scores(
         pos_label,
         "probability",
         cost_matrix,
+        groups,
     )
     objectives = _objectives(metrics, cost_matrix)
     curves = {name: objective.curve(rows) for name, objective in objectives.items()}
@@ -105,7 +107,7 @@ def _bands(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the interval of each metric at each cutoff, by the smoothed bootstrap."""
     quick = {name: each for name, each in objectives.items() if not each.is_slow}
-    if not n_bootstraps or np.bincount(rows.y).min() < _FEWEST_FOR_BANDS:
+    if not n_bootstraps or rows.groups_by_class().min() < _FEWEST_FOR_BANDS:
         return {}
     found = distributions_of(rows, "probability")
     rng = check_random_state(random_state)

@@ -14,7 +14,8 @@ from skbin.machine.callers import warn_user
 class ScoredRows(NamedTuple):
     """Scored samples, or groups of them; costs are multiplied by weights.
 
-    `is_uniform` says whether all samples of a class have the same weight and costs.
+    `is_uniform` says whether all samples of a class have the same weight and costs, and
+    each is a group of its own.
     """
 
     y: NDArray[np.int64]
@@ -22,6 +23,7 @@ class ScoredRows(NamedTuple):
     weight: NDArray[np.float64]
     cost_if_negative: NDArray[np.float64]
     cost_if_positive: NDArray[np.float64]
+    group: NDArray[np.intp]
     is_uniform: bool
 
     def at(self, places: NDArray[np.intp]) -> "ScoredRows":
@@ -32,7 +34,14 @@ class ScoredRows(NamedTuple):
             self.weight[places],
             self.cost_if_negative[places],
             self.cost_if_positive[places],
+            self.group[places],
             self.is_uniform,
+        )
+
+    def groups_by_class(self) -> NDArray[np.intp]:
+        """Return how many groups hold negatives, and how many hold positives."""
+        return np.array(
+            [len(np.unique(self.group[self.y == label])) for label in (0, 1)]
         )
 
 
@@ -43,12 +52,13 @@ def read_rows(
     pos_label: Any,
     scale: str,
     cost_matrix: Any,
+    groups: Any = None,
 ) -> tuple[ScoredRows, BinaryLabels]:
     """Check what the user gave, and turn it into rows; find their labels."""
     y_true = column_or_1d(y_true)
     column = int(pos_label is None or pos_label not in np.unique(y_true)[:1].tolist())
     score = checked_scores(y_score, scale, column)
-    check_consistent_length(y_true, score)
+    check_consistent_length(y_true, score, groups)
     weight = np.ones(len(score))
     if sample_weight is not None:
         weight = _check_sample_weight(
@@ -65,10 +75,21 @@ def read_rows(
         weight,
         weight * np.where(y == 1, costs[1][0], costs[0][0]),
         weight * np.where(y == 1, costs[1][1], costs[0][1]),
+        np.arange(len(y)) if groups is None else codes_of(groups),
         is_uniform=sample_weight is None
+        and groups is None
         and all(entry.ndim == 0 for row in costs for entry in row),
     )
     return rows.at(np.flatnonzero(weight > 0)), labels
+
+
+def codes_of(groups: Any) -> Any:
+    """Return the number of each row's group, None without groups."""
+    return (
+        None
+        if groups is None
+        else np.unique(column_or_1d(groups), return_inverse=True)[1]
+    )
 
 
 def checked_scores(y_score: Any, scale: str, column: int) -> NDArray[Any]:

@@ -26,14 +26,14 @@ class ScoreDistributions(NamedTuple):
     """Weights, and costs of alarms, of each class in cells of a grid of logits.
 
     `weight` and `change` have the shape (2, n_cells): negatives and positives. `change`
-    is by how much an alarm changes the cost, `cost_without_alarms` the cost of none.
+    is by how much an alarm changes the cost, `cost_without_alarms` that of each class.
     `bandwidth` is in cells, and so is `position`, that of each row.
     """
 
     logits: NDArray[np.float64]
     weight: NDArray[np.float64]
     change: NDArray[np.float64]
-    cost_without_alarms: float
+    cost_without_alarms: NDArray[np.float64]
     bandwidth: NDArray[np.float64]
     position: NDArray[np.float64]
 
@@ -49,11 +49,11 @@ class ScoreDistributions(NamedTuple):
             np.bincount(cell, column, minlength=2 * _N_CUTOFFS).astype(np.float64)
             for column in columns
         )
-        without_alarms = float(rows.cost_if_negative.sum())
+        without_alarms = np.bincount(rows.y, rows.cost_if_negative, minlength=2)
         return self._replace(
             weight=weight.reshape(2, -1),
             change=change.reshape(2, -1),
-            cost_without_alarms=without_alarms,
+            cost_without_alarms=without_alarms.astype(np.float64),
         )
 
     def smoothed(self, share: float = 1.0) -> "ScoreDistributions":
@@ -61,6 +61,15 @@ class ScoreDistributions(NamedTuple):
         return self._replace(
             weight=_spread(self.weight, share * self.bandwidth),
             change=_spread(self.change, share * self.bandwidth),
+        )
+
+    def of_sizes(self, sizes: NDArray[np.float64]) -> "ScoreDistributions":
+        """Give the classes other weights, the distributions as they are."""
+        factor = sizes / self.weight.sum(axis=1)
+        return self._replace(
+            weight=self.weight * factor[:, np.newaxis],
+            change=self.change * factor[:, np.newaxis],
+            cost_without_alarms=self.cost_without_alarms * factor,
         )
 
     def counts(self) -> tuple[Counts, Counts, Counts, Counts]:
@@ -74,7 +83,7 @@ class ScoreDistributions(NamedTuple):
     def cost(self) -> NDArray[np.float64]:
         """Return the expected cost for each sample, at each cutoff."""
         changed = _at_least(self.change.sum(axis=0))
-        return (self.cost_without_alarms + changed) / self.weight.sum()
+        return (self.cost_without_alarms.sum() + changed) / self.weight.sum()
 
 
 def distributions_of(rows: ScoredRows, scale: str) -> ScoreDistributions:
@@ -90,7 +99,12 @@ def distributions_of(rows: ScoredRows, scale: str) -> ScoreDistributions:
     step = logits[1] - logits[0]
     empty = np.zeros((2, _N_CUTOFFS))
     found = ScoreDistributions(
-        logits, empty, empty, 0.0, bandwidth / step, (scores - logits[0]) / step
+        logits,
+        empty,
+        empty,
+        np.zeros(2),
+        bandwidth / step,
+        (scores - logits[0]) / step,
     )
     return found.of_rows(rows, found.position)
 

@@ -120,6 +120,7 @@ class ThresholdDisplay:
         cost_matrix: Any = None,
         choice: ThresholdChoice | float | None = None,
         sample_weight: Any = None,
+        groups: Any = None,
         pos_label: Any = None,
         n_bootstraps: int = 200,
         confidence_level: float = 0.95,
@@ -138,8 +139,8 @@ class ThresholdDisplay:
         X, y : array-like, default=None
             Samples and their labels. None: the training rows of a `CrossFitClassifier`,
             with their out-of-fold scores and its choice.
-        metrics, cost_matrix, choice, sample_weight, n_bootstraps, confidence_level, \
-random_state, scale, ax, **kwargs
+        metrics, cost_matrix, choice, sample_weight, groups, n_bootstraps, \
+confidence_level, random_state, scale, ax, **kwargs
             As for `from_predictions`.
         pos_label : object, default=None
             Label of the positive class. None: the `pos_label` of the estimator or of
@@ -161,7 +162,7 @@ random_state, scale, ax, **kwargs
         net = innermost(estimator)
         costs = cost_matrix
         if X is None:
-            rows = rows_out_of_fold(estimator, y, sample_weight, pos_label)
+            rows = rows_out_of_fold(estimator, y, sample_weight, groups, pos_label)
             choice = chosen_by(estimator) if choice is None else choice
             costs = costs_chosen_by(estimator) if cost_matrix is None else costs
             name = name or type(estimator).__name__
@@ -176,6 +177,7 @@ random_state, scale, ax, **kwargs
                 "y_true": y,
                 "y_score": estimator.predict_proba(X)[:, labels.positive_index],
                 "sample_weight": sample_weight,
+                "groups": groups,
                 "pos_label": pos_label,
             }
         curves = curves_of_scores(
@@ -200,6 +202,7 @@ random_state, scale, ax, **kwargs
         cost_matrix: Any = None,
         choice: ThresholdChoice | float | None = None,
         sample_weight: Any = None,
+        groups: Any = None,
         pos_label: Any = None,
         n_bootstraps: int = 200,
         confidence_level: float = 0.95,
@@ -225,6 +228,8 @@ random_state, scale, ax, **kwargs
             A cutoff to mark, with its interval if it has one.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights.
+        groups : array-like of shape (n_samples,), default=None
+            The patient, machine or account of each sample, for the bands.
         pos_label : object, default=None
             Label of the positive class. None: the second label in sorted order.
         n_bootstraps : int, default=200
@@ -261,6 +266,7 @@ random_state, scale, ax, **kwargs
             metrics=metrics,
             cost_matrix=cost_matrix,
             sample_weight=sample_weight,
+            groups=groups,
             pos_label=pos_label,
             n_bootstraps=n_bootstraps,
             confidence_level=confidence_level,
