@@ -67,6 +67,13 @@ def test_prediction_needs_the_columns_of_training(rare, n_columns):
         net.predict_proba(np.zeros((2, n_columns)))
 
 
+def test_records_are_told_to_become_a_table(rare):
+    with pytest.raises(
+        ValueError, match=r"a list of dicts. Pass the table pd.DataFrame"
+    ):
+        BinaryNetClassifier().fit([{"a": 1.0}] * 4, [0, 1, 0, 1])
+
+
 def test_prediction_needs_the_column_names_of_training(rare):
     X, y = pd.DataFrame(rare[0], columns=list("abcdefgh")), rare[1]
     net = BinaryNetClassifier(max_epochs=1).fit(X, y)

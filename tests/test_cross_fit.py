@@ -1,6 +1,7 @@
 """`CrossFitClassifier`: no row is lost, and what it says of itself is true."""
 
 import pickle
+import re
 import warnings
 
 import joblib
@@ -720,8 +721,8 @@ class Weighted(Untouchable):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"cutoff": 1.5}, r"probability in \[0, 1\], got 1.5"),
-        ({"cutoff": "f3"}, "f3"),
+        ({"cutoff": 1.5}, r"probability in \[0, 1\], got 1.5.*sigmoid, 0.8176"),
+        ({"cutoff": "f3"}, "The metric of cutoff: 'f3'"),
         ({"cutoff": {"metrics": "f1"}}, r"names \['metrics'\]"),
         ({"cutoff": {"min_precision": 90}}, "min_precision"),
         ({"cutoff": {"cost_matrix": [[0, 1], [np.ones(3), 0]]}}, r"shape \(600,\)"),
@@ -737,6 +738,39 @@ class Weighted(Untouchable):
 def test_bad_parameters_are_refused_before_training(params, message, data):
     with pytest.raises(ValueError, match=message):
         cross_fit(Untouchable(), **params).fit(*data)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cut_off", "Did you mean 'cutoff'?"),
+        ("threshold", "It is 'cutoff' here."),
+        ("max_epochs", "BinaryNetClassifier(max_epochs=...)"),
+        ("epochs", "BinaryNetClassifier(max_epochs=...)"),
+        ("class_weight", "BinaryNetClassifier(class_weight=...)"),
+        ("hidden_layer_sizes", "BinaryNetClassifier(module__hidden_units=...)"),
+        ("colour", "unexpected argument 'colour'."),
+    ],
+)
+def test_parameters_of_others_are_refused_with_their_place(name, hint):
+    with pytest.raises(TypeError, match=re.escape(hint)):
+        CrossFitClassifier(**{name: 1})
+
+
+def test_the_report_names_its_metrics(data):
+    report = cross_fit(LogisticRegression(), cutoff="f1").fit(*data).report_
+    with pytest.raises(KeyError, match=r"'cost' is not in the report.*choice_.value"):
+        report["cost"]
+
+
+def test_costs_by_row_in_a_cross_validation_say_what_to_do(data):
+    X, y = data
+    costs = [[0, 1], [np.full(len(y), 5.0), 1]]
+    model = cross_fit(LogisticRegression(), cutoff={"cost_matrix": costs})
+    with pytest.raises(
+        ValueError, match=r"one cost for each row given.*bayes_decisions"
+    ):
+        cross_val_score(model, X, y, cv=2, error_score="raise")
 
 
 def test_a_split_without_a_class_to_train_on_is_refused(data):

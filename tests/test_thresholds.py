@@ -620,6 +620,30 @@ def test_logit_interval_is_the_logit_of_the_interval():
     assert_allclose(choice.logit_interval, logit(choice.threshold_interval))
 
 
+@pytest.mark.parametrize(
+    ("costs", "mistake"),
+    [
+        (
+            [[0, 60], [8, 8]],
+            r"a false negative \(8\) costs no more than a true positive",
+        ),
+        ([[0, -1], [5, 0]], r"a false positive \(-1\) costs no more than a true neg"),
+        ([[0, -8], [-60, 0]], "a false positive .* and a false negative"),
+        ([[0, 1], [np.zeros(400), 1]], r"a false negative \(0\)"),
+    ],
+)
+def test_costs_by_which_mistakes_pay_are_warned_of(costs, mistake):
+    y, score = sample(400, np.random.default_rng(0))
+    with pytest.warns(UserWarning, match=f"By cost_matrix {mistake}"):
+        choose(y, score, cost_matrix=costs)
+
+
+def test_costs_of_some_rows_may_call_for_no_alarm():
+    y, score = sample(400, np.random.default_rng(0))
+    amounts = np.linspace(0.1, 50, 400)  # less than the check, or more
+    choose(y, score, cost_matrix=[[0, 8], [amounts, 8]])
+
+
 # ---- what is refused
 
 

@@ -292,6 +292,39 @@ def test_channels_behind_the_steps_are_warned_of(shape):
     net.fit(X.transpose(0, 2, 1), y)
 
 
+@pytest.mark.parametrize("steps", [np.arange(12), 5 - np.arange(12) / 10])
+@pytest.mark.parametrize("equal", [True, False])
+def test_a_channel_that_counts_the_steps_is_warned_of(steps, equal):
+    rng, y = np.random.default_rng(0), np.arange(40) % 2
+    ends = np.full(40, 12) if equal else rng.integers(6, 13, size=40)
+    X = [
+        pd.DataFrame({"at": steps[:end] + start, "v": rng.normal(size=end)})
+        for start, end in enumerate(ends)
+    ]
+    net = make_net(ConvNet, max_epochs=1)
+    with pytest.warns(UserWarning, match="The channel 'at' grows by the same number"):
+        net.fit(X, y)
+    net.fit([signal[["v"]] for signal in X], y)
+    constant = [signal.assign(at=place) for place, signal in enumerate(X)]
+    net.fit(constant, y)  # as the age of a patient
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X[0], r"shape \(2, 20\). If it is one signal, pass it in a list"),
+        (lambda X: pd.DataFrame(X[0].T), r"shape \(20, 2\). If it is one signal"),
+        (lambda X: X.transpose(0, 2, 1), r"20 channels of 2 .* X.transpose\(0, 2, 1\)"),
+        (lambda X: X[:, :1], r"fit saw 2 channels of 20 steps, but X has 1 channels"),
+    ],
+)
+def test_signals_of_other_channels_are_refused_with_the_fix(change, message):
+    X = np.random.default_rng(0).normal(size=(40, 2, 20)).astype(np.float32)
+    net = make_net(ConvNet, max_epochs=1).fit(X, np.arange(40) % 2)
+    with pytest.raises(ValueError, match=message):
+        net.predict(change(X))
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [

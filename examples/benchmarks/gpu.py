@@ -30,7 +30,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from skorch import NeuralNetBinaryClassifier
-from torch import nn
 from training_and_prediction_speed import (
     TASKS,
     Task,
@@ -39,6 +38,7 @@ from training_and_prediction_speed import (
     make_data,
     predict_raw,
     time_in_turn,
+    training_step,
 )
 
 from skbin import AcceleratedBinaryNetClassifier, BinaryNetClassifier, DenseNet
@@ -94,13 +94,7 @@ def raw_network(task, X):
 def raw_epochs(task, X, y, batch_size, as_graph=True):
     network = raw_network(task, X)
     optimizer = torch.optim.Adam(network.parameters(), fused=True, capturable=True)
-    criterion = nn.BCEWithLogitsLoss()
-
-    def step(X, y):
-        optimizer.zero_grad()
-        criterion(network(X), y).backward()
-        optimizer.step()
-
+    step = training_step(network, optimizer)
     X = torch.from_numpy(X).to(DEVICE)
     y = torch.from_numpy(y.astype(np.float32)).to(DEVICE)
     if as_graph:

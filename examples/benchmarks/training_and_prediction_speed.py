@@ -121,13 +121,7 @@ def train_raw(task, X, y, batch_size, options):
         fused=True,
         capturable=device != "cpu",
     )
-    criterion = nn.BCEWithLogitsLoss()
-
-    def step(X, y):
-        optimizer.zero_grad()
-        criterion(network(X), y).backward()
-        optimizer.step()
-
+    step = training_step(network, optimizer)
     X = torch.from_numpy(X).to(device)
     y = torch.from_numpy(y.astype(np.float32)).to(device)
     if device != "cpu":
@@ -139,6 +133,17 @@ def train_raw(task, X, y, batch_size, options):
             step(X.index_select(0, index), y.index_select(0, index))
     wait_for(device)
     return network
+
+
+def training_step(network, optimizer):
+    criterion = nn.BCEWithLogitsLoss()
+
+    def step(X, y):
+        optimizer.zero_grad()
+        criterion(network(X), y).backward()
+        optimizer.step()
+
+    return step
 
 
 def captured(step, X, y):

@@ -13,6 +13,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import _check_sample_weight
 
+from skbin.cutoffs.scored_rows import by_row
 from skbin.data.dicts import is_dict
 from skbin.data.intake import goes_by_sample
 from skbin.data.labels import (
@@ -20,12 +21,13 @@ from skbin.data.labels import (
     find_labels,
     warn_if_positive_is_frequent,
 )
+from skbin.data.order import warn_if_reordered
 from skbin.machine.callers import fitting_steps, warn_user
 from skbin.nesting import chosen_positive_label, innermost, layers
 
 
 def rows_of_fit(
-    X: Any, y: Any, sample_weight: Any
+    X: Any, y: Any, sample_weight: Any, cutoff: Any, params: dict[str, Any]
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
     """Check that X can be split, and that labels and weights belong to its rows."""
     if goes_by_sample(X):
@@ -34,6 +36,8 @@ def rows_of_fit(
             f"of arrays, got a {type(X).__name__}. Pass its arrays, or train a "
             "BinaryNetClassifier on the Dataset."
         )
+    costs = cutoff.get("cost_matrix") if isinstance(cutoff, dict) else None
+    warn_if_reordered(X, y=y, sample_weight=sample_weight, **by_row(costs), **params)
     if y is None:
         raise ValueError(
             "CrossFitClassifier requires y to be passed, but the target y is None."

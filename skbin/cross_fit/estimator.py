@@ -42,6 +42,7 @@ from skbin.cross_fit.members import (
 from skbin.cross_fit.report import Report, report_on
 from skbin.cross_fit.rule import CutoffRule
 from skbin.cross_fit.splits import splits_of
+from skbin.cross_fit.unknown_parameters import refuses_unknown_parameters
 from skbin.cutoffs.scored_rows import codes_of
 from skbin.data.labels import BinaryLabels
 from skbin.data.notebook import ShowsColumns
@@ -150,6 +151,7 @@ class CrossFitClassifier(
         "random_state": ["random_state"],
     }
 
+    @refuses_unknown_parameters
     def __init__(
         self,
         estimator: Any = None,
@@ -234,7 +236,7 @@ class CrossFitClassifier(
             For unusable data or parameters, and if the training rows of a split lack a
             class.
         """
-        X, y, weight = rows_of_fit(X, y, sample_weight)
+        X, y, weight = rows_of_fit(X, y, sample_weight, self.cutoff, params)
         labels = labels_of_fit(y, weight, self._given_estimator(), self.pos_label)
         require_probabilities(self._given_estimator(), self.calibrate)
         warn_if_resampled_before()
@@ -286,9 +288,8 @@ class CrossFitClassifier(
         self.estimators_, self.calibration_ = members, calibration
         self.out_of_fold_, self.choice_ = scores, choice
         self.threshold_: Any = (choice or rule).threshold
-        self._is_calibrated = self.calibrate
-        self._is_positive, self._weight, self._seed = is_positive, weight, seed
-        self._groups = groups
+        self._is_positive, self._weight, self._groups = is_positive, weight, groups
+        self._is_calibrated, self._seed = self.calibrate, seed
         return self
 
     def _rule(self) -> CutoffRule:
@@ -445,4 +446,5 @@ class CrossFitClassifier(
     def report_(self) -> Report:
         """What to expect on new rows."""
         rows = self.out_of_fold_rows()
-        return report_on(**rows, threshold=self.threshold_, rng=self._seed)
+        given = {"threshold": self.threshold_, "rng": self._seed}
+        return report_on(**rows, **given, n_unscored=np.isnan(self.out_of_fold_).sum())

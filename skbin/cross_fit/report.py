@@ -51,6 +51,8 @@ class Report:
     n_groups : int, default=None
         Number of groups of these rows, if `fit` was given ``groups``. The bootstrap
         then draws whole groups.
+    n_unscored : int, default=0
+        Number of rows without a score, because no split leaves them out.
     """
 
     estimates: dict[str, Estimate]
@@ -59,8 +61,14 @@ class Report:
     n_positives: int
     n_negatives: int
     n_groups: int | None = None
+    n_unscored: int = 0
 
     def __getitem__(self, name: str) -> Estimate:
+        if name not in self.estimates:
+            raise KeyError(
+                f"{name!r} is not in the report, which has {list(self.estimates)}. "
+                "What the cutoff was chosen by, such as the cost, is choice_.value."
+            )
         return self.estimates[name]
 
     def __str__(self) -> str:
@@ -72,6 +80,10 @@ class Report:
             "of what a member reaches on new rows:",
         ]
         lines += [f"  {name:18} {found}" for name, found in self.estimates.items()]
+        if self.n_unscored:
+            lines.append(
+                f"{self.n_unscored} rows have no score: no split left them out."
+            )
         return "\n".join(lines)
 
 
@@ -84,6 +96,7 @@ def report_on(
     rng: int | np.random.RandomState,
     confidence_level: float = 0.95,
     groups: NDArray[np.intp] | None = None,
+    n_unscored: int = 0,
 ) -> Report:
     """Compute the metrics, and again on rows or whole groups drawn with replacement."""
     random: Any = check_random_state(rng)
@@ -116,6 +129,7 @@ def report_on(
         n_positives=len(of_class[1]),
         n_negatives=len(of_class[0]),
         n_groups=None if groups is None else len(np.unique(groups)),
+        n_unscored=n_unscored,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skbin.cutoffs.choice import ThresholdChoice, select_threshold
@@ -39,7 +40,8 @@ class CutoffRule:
             if 0 <= self.threshold <= 1:
                 return
             raise ValueError(
-                f"cutoff must be a probability in [0, 1], got {self.threshold!r}."
+                f"cutoff must be a probability in [0, 1], got {self.threshold!r}. "
+                f"If it is a logit, pass its sigmoid, {expit(self.threshold):.4g}."
             )
         unknown = sorted(self.arguments.keys() - _KNOWN)
         if unknown:
@@ -54,7 +56,10 @@ class CutoffRule:
         )
         cost_matrix = self.arguments.get("cost_matrix")
         metric = self.arguments.get("metric", "f1")
-        Objective(metric, by_cost=cost_matrix is not None)
+        try:
+            Objective(metric, by_cost=cost_matrix is not None)
+        except ValueError as error:
+            raise ValueError(f"The metric of cutoff: {error}") from error
         if self.arguments.get("guarantee") is not None:
             limits = [name for name in LIMITS if self.arguments.get(name) is not None]
             refuse_guarantee(limits, weight, groups)

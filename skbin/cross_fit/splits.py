@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import (
     RepeatedStratifiedKFold,
     StratifiedGroupKFold,
+    TimeSeriesSplit,
     check_cv,
 )
 
 from skbin.data.dicts import is_dict
 from skbin.data.labels import BinaryLabels
+from skbin.data.order import warn_if_not_by_time
 from skbin.machine.callers import warn_user
 from skbin.machine.randomness import draw_seed
 
@@ -46,6 +48,8 @@ def splits_of(
             f"n_repeats={n_repeats} needs cv as a number of folds, got cv={cv!r}. Pass "
             "a splitter that repeats, such as RepeatedStratifiedKFold."
         )
+    if isinstance(splitter, TimeSeriesSplit):
+        warn_if_not_by_time(X)
     places = np.arange(len(y))
     rows = places if is_dict(X) else X
     splits = [

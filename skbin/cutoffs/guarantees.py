@@ -48,9 +48,9 @@ def refuse_guarantee(limits: Sequence[Any], sample_weight: Any, groups: Any) -> 
         )
     if groups is not None:
         raise ValueError(
-            "guarantee assumes independent samples, and cannot be combined with groups, "
-            "whose samples are alike. Leave out the guarantee and set a stricter limit, "
-            "or give one sample for each group."
+            "guarantee assumes independent samples, and cannot be combined with "
+            "groups, whose samples are alike. Leave out the guarantee and set a "
+            "stricter limit, or give one sample for each group."
         )
 
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from skbin.data.labels import BinaryLabels, find_labels
+from skbin.data.order import warn_if_reordered
 from skbin.machine.callers import warn_user
 
 
@@ -55,6 +56,7 @@ def read_rows(
     groups: Any = None,
 ) -> tuple[ScoredRows, BinaryLabels]:
     """Check what the user gave, and turn it into rows; find their labels."""
+    warn_if_reordered(y_true, y_score=y_score, groups=groups, **by_row(cost_matrix))
     y_true = column_or_1d(y_true)
     column = int(pos_label is None or pos_label not in np.unique(y_true)[:1].tolist())
     score = checked_scores(y_score, scale, column)
@@ -81,6 +83,18 @@ def read_rows(
         and all(entry.ndim == 0 for row in costs for entry in row),
     )
     return rows.at(np.flatnonzero(weight > 0)), labels
+
+
+def by_row(cost_matrix: Any) -> dict[str, Any]:
+    """Return the entries that hold a cost for each row, by what they are called."""
+    rows = [] if cost_matrix is None else enumerate(cost_matrix)
+    return {
+        f"cost_matrix[{row}][{column}]": entry
+        for row, entries in rows
+        if not np.isscalar(entries)
+        for column, entry in enumerate(entries)
+        if np.ndim(entry)
+    }
 
 
 def codes_of(groups: Any) -> Any:
@@ -138,10 +152,42 @@ def costs_by_sample(cost_matrix: Any, n_samples: int) -> list[list[NDArray[Any]]
         [np.asarray(entry, dtype=np.float64) for entry in row] for row in cost_matrix
     ]
     for entry in (*entries[0], *entries[1]):
-        if entry.shape not in ((), (n_samples,)) or not np.isfinite(entry).all():
+        if not np.isfinite(entry).all():
             raise ValueError(
-                "An entry of cost_matrix must be a finite number or an array of shape "
-                f"({n_samples},), got shape {entry.shape} from {np.min(entry)} to "
-                f"{np.max(entry)}."
+                f"cost_matrix holds {np.sum(~np.isfinite(entry))} costs that are NaN "
+                "or infinite."
             )
+        if entry.shape not in ((), (n_samples,)):
+            raise ValueError(
+                "An entry of cost_matrix must be a number or an array of shape "
+                f"({n_samples},), one cost for each row given, got shape "
+                f"{entry.shape}. In a cross-validation, which gives only some of the "
+                "rows, choose without costs by row, and apply bayes_decisions to the "
+                "probabilities of cross_val_predict."
+            )
+    _warn_if_mistakes_pay(entries)
     return entries
+
+
+def _warn_if_mistakes_pay(entries: list[list[NDArray[Any]]]) -> None:
+    """Warn of costs that call for the same decision, whatever the probability.
+
+    Elkan, "The foundations of cost-sensitive learning", IJCAI 2001, section 1.1.
+    """
+    (true_negative, false_positive), (false_negative, true_positive) = [
+        [entry.mean() for entry in row] for row in entries
+    ]
+    wrong = [
+        f"{mistake} ({of_mistake:.4g}) costs no more than {right} ({of_right:.4g})"
+        for mistake, of_mistake, right, of_right in (
+            ("a false positive", false_positive, "a true negative", true_negative),
+            ("a false negative", false_negative, "a true positive", true_positive),
+        )
+        if of_mistake <= of_right
+    ]
+    if wrong:
+        warn_user(
+            f"By cost_matrix {' and '.join(wrong)}. Rows are the true class, columns "
+            "the decision: [[true negative, false positive], [false negative, true "
+            "positive]]; a gain is a negative cost."
+        )

@@ -19,12 +19,7 @@ from skbin.cutoffs.look import (
     show_probabilities,
 )
 from skbin.cutoffs.reliability import Reliability, draw_reliability
-from skbin.cutoffs.scored_curves import (
-    COST,
-    Outcomes,
-    curves_of_scores,
-    spread_places,
-)
+from skbin.cutoffs.scored_curves import COST, Outcomes, curves_of_scores, spread_places
 from skbin.cutoffs.searched_curves import curves_of_search
 from skbin.cutoffs.threshold_page import costs_of, write_page
 from skbin.data.labels import find_labels

@@ -18,6 +18,7 @@ from skbin.data.signals import (
     channel_names,
     has_short_signals,
     pad_signals,
+    require_fitted_channels,
 )
 from skbin.data.tables import (
     Table,
@@ -90,7 +91,9 @@ def rows_of(
         return _validated(estimator, X, y, fitted, predicts=predicts)
     reset = fitted is None and not predicts
     X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    is_text_alone = table.text is not None and is_frame(X)
+    named = np.asarray(X) if is_text_alone and not _knows_names(estimator) else X
+    validate_data(estimator, named, reset=reset, skip_check_array=True)
     if not len(X):
         raise ValueError(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is "
@@ -112,6 +115,7 @@ def _validated(
     shape = fitted.shape if fitted else None
     X = by_channel_names(X, fitted.channels if fitted else channel_names(X))
     X = pad_signals(X, shape)
+    require_fitted_channels(X, shape)
     validated = validate_data(
         estimator,
         X,
@@ -133,6 +137,10 @@ def _validated(
             "axis needs a minimum of 1."
         )
     return validated
+
+
+def _knows_names(estimator: Any) -> bool:
+    return "feature_names_in_" in vars(estimator)
 
 
 def _refuse_missing_in_sparse(rows: Any) -> None:

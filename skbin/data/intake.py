@@ -39,9 +39,11 @@ from skbin.data.dicts import (
 )
 from skbin.data.fitted import FittedData
 from skbin.data.labels import CODES, BinaryLabels, find_labels
+from skbin.data.order import warn_if_reordered
 from skbin.data.signals import (
     channel_names,
     has_short_signals,
+    warn_if_a_channel_counts,
     warn_if_channels_last,
 )
 from skbin.data.tables import Table, refuse_named_columns
@@ -118,6 +120,7 @@ def admit(
 
     `fits_again`: these rows are trained on once more, as in a warm start.
     """
+    warn_if_reordered(X, y=y, sample_weight=sample_weight)
     X, y = _unwrapped(X, y)
     if goes_by_sample(X):
         return _admit_dataset(estimator, X, y, sample_weight, fitted, classes)
@@ -133,6 +136,7 @@ def admit(
         shape = arrays.shape
         if fitted is None:
             warn_if_channels_last(shape)
+            warn_if_a_channel_counts(arrays, channel_names(X))
     weight, total_weight = _relative_weights(sample_weight, arrays)
     labels, target = _encoded(estimator, y, weight, fitted, classes)
     seen_later = None
@@ -218,6 +222,8 @@ def _unwrapped(X: Any, y: Any) -> tuple[Any, Any]:
             "X is a Series. One row of a DataFrame is df.iloc[[row]], one column "
             "df[[name]]."
         )
+    if isinstance(X, list | tuple) and X and all(isinstance(row, dict) for row in X):
+        raise ValueError("X is a list of dicts. Pass the table pd.DataFrame(X).")
     if y is not None:
         _refuse_missing_labels(y)
     return X, y

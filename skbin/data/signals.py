@@ -12,6 +12,7 @@ from skbin.machine.callers import warn_user
 
 # Arrays of hundreds of sensors with dozens of steps are common, and no mistake.
 _CHANNELS_PER_STEP = 8
+_SIGNALS_LOOKED_AT, _FEWEST_STEPS, _ROUNDING = 50, 5, 1e-3
 
 
 def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
@@ -67,6 +68,47 @@ def warn_if_channels_last(shape: tuple[int, ...] | None) -> None:
         f"X has shape {tuple(shape)}, which is read as {n_channels} channels of "
         f"{n_steps} steps. If these are {n_steps} channels of {n_channels} steps, pass "
         "X.transpose(0, 2, 1)."
+    )
+
+
+def warn_if_a_channel_counts(X: Any, names: tuple[Any, ...] | None) -> None:
+    """Warn about a channel that only counts the steps, as an index does."""
+    if not isinstance(X, np.ndarray) or X.ndim != 3:
+        return
+    if X.shape[1] == 1 or X.shape[2] < _FEWEST_STEPS:
+        return
+    places = np.linspace(0, len(X) - 1, min(len(X), _SIGNALS_LOOKED_AT)).astype(int)
+    change = np.diff(X[places].astype(np.float64), axis=2)
+    with np.errstate(invalid="ignore"):
+        differs = np.abs(change - change[:1, :, :1]) > _ROUNDING * np.abs(
+            change[0, 0, 0]
+        )
+    for channel in np.flatnonzero(~differs.any(axis=(0, 2)) & (change[0, :, 0] != 0)):
+        name = int(channel) if names is None else names[channel]
+        warn_user(
+            f"The channel {name!r} grows by the same number at each step of each "
+            "signal, like an index or a clock, which says nothing about a signal. "
+            "Leave it out."
+        )
+
+
+def require_fitted_channels(X: Any, fitted_shape: tuple[int, ...] | None) -> None:
+    """Refuse one signal for many, and signals of other channels than those of `fit`."""
+    if fitted_shape is None or len(fitted_shape) != 3 or not hasattr(X, "shape"):
+        return
+    _, n_channels, n_steps = fitted_shape
+    if len(X.shape) == 2:
+        raise ValueError(
+            f"fit saw signals of {n_channels} channels, but X is one array or "
+            f"DataFrame of shape {tuple(X.shape)}. If it is one signal, pass it in a "
+            "list: [X]."
+        )
+    if len(X.shape) != 3 or X.shape[1] == n_channels:
+        return
+    fix = " Pass X.transpose(0, 2, 1)." if X.shape[2] == n_channels else ""
+    raise ValueError(
+        f"fit saw {n_channels} channels of {n_steps} steps, but X has {X.shape[1]} "
+        f"channels of {X.shape[2]} steps.{fix}"
     )
 
 

@@ -36,7 +36,7 @@ def save(
     ----------
     estimator : BinaryNetClassifier or CrossFitClassifier
         A fitted estimator. A cross-fit is written with all members, its calibration,
-        its choice and its scores.
+        its choice, and the label, score, weight and group of each row of `fit`.
     path : str or path-like
         The file. An existing file is replaced only after everything has succeeded.
 

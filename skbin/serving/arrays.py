@@ -118,8 +118,8 @@ class ArrayInput:
         if len(shape) != n_axes:
             raise ValueError(
                 f"Expected {n_axes}D array, got {len(shape)}D array instead: X has the "
-                f"shape {shape}, and the file takes ({wanted}). For one row, pass "
-                "X[np.newaxis]."
+                f"shape {shape}, and the file takes ({wanted}). If X is one sample, "
+                "pass it in a list: [X]."
             )
         if not shape[0]:
             raise ValueError(

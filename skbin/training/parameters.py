@@ -345,9 +345,15 @@ _SYNONYMS = {
 
 
 def _unexpected(owner: str, name: str, known: list[str]) -> str:
+    meant = meant_by(name, known)
+    hint = "" if meant is None else f" Did you mean {meant!r}?"
     if name in _SYNONYMS:
-        meant = _SYNONYMS[name]
-        return f"{owner} got an unexpected argument {name!r}. It is {meant!r} here."
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = f" It is {meant!r} here."
     return f"{owner} got an unexpected argument {name!r}.{hint}"
+
+
+def meant_by(name: str, known: list[str]) -> str | None:
+    """Return the parameter that a name stands for, or nearly is, if any."""
+    if name in _SYNONYMS:
+        return _SYNONYMS[name]
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), None)
