@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skbin import bayes_decisions, select_threshold
 
 
+@pytest.mark.filterwarnings("ignore:By cost_matrix")  # any costs are tried
 @given(
     p=st.floats(0, 1, exclude_min=True, exclude_max=True),
     costs=st.lists(st.floats(0, 1e6), min_size=4, max_size=4),

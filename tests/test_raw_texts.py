@@ -575,15 +575,8 @@ def test_a_cross_fit_takes_an_index_of_texts():
     assert model.fit(pd.Index(TEXTS), y).score(NEW, y_new) > 0.5
 
 
-def test_texts_of_a_list_have_no_name_that_a_frame_would_need(expected):
-    net = a_net().fit(TEXTS, y)
+@pytest.mark.parametrize("texts", [TEXTS, pd.Series(TEXTS, name="text")], ids=type)
+def test_a_column_of_any_name_may_follow_texts_without_one(texts, expected):
     frame = pd.DataFrame({"any": NEW})
-    with pytest.warns(UserWarning, match="fitted without feature names"):
-        assert net.predict_proba(frame).tolist() == expected.tolist()
-
-
-def test_a_column_after_a_series_is_not_warned_of(recwarn):
-    texts = pd.Series(["win a prize", "see you"] * 20, name="text")
-    net = BinaryNetClassifier(max_epochs=1).fit(texts, [1, 0] * 20)
-    assert len(net.predict(texts.to_frame())) == 40
-    assert not [each for each in recwarn if "feature names" in str(each.message)]
+    probability = a_net().fit(texts, y).predict_proba(frame)
+    assert probability.tolist() == expected.tolist()

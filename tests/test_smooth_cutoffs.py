@@ -196,6 +196,7 @@ def test_any_metric_of_the_four_counts_is_smoothed_without_a_warning(metric, see
 # ---- what else a choice tells
 
 
+@pytest.mark.filterwarnings("ignore:By cost_matrix")  # any costs are tried
 @pytest.mark.parametrize(
     ("cost_matrix", "expected"),
     [

@@ -254,7 +254,8 @@ def select_threshold(
     Warns
     -----
     UserWarning
-        If the positive class seems to be the wrong one: `pos_label` is None and the
+        If by `cost_matrix` a mistake costs no more than the right decision. If the
+        positive class seems to be the wrong one: `pos_label` is None and the
         second of two string labels is the more frequent one; or positives score lower
         than negatives by more than chance explains. If all scores are 0 or 1. If a
         class has fewer than 50 samples; with fewer than ten there are no intervals. If
@@ -280,8 +281,8 @@ def select_threshold(
     >>> y_score = 1 / (1 + np.exp(2 - rng.normal(2 * y_true)))
     >>> choice = select_threshold(y_true, y_score, random_state=0)
     >>> print(choice)  # doctest: +NORMALIZE_WHITESPACE
-    threshold 0.3832 (logit -0.4761), 95% interval 0.3408 to 0.41;
-    f1: 0.5846, 0.5089 to 0.6602
+    threshold 0.3832 (logit -0.4761), 95% interval 0.3523 to 0.4175;
+    f1: 0.5851, 0.5026 to 0.6549
     >>> choice = select_threshold(y_true, y_score, "recall", min_precision=0.8,
     ...                           n_bootstraps=0)
     >>> print(choice)
@@ -289,8 +290,8 @@ def select_threshold(
     >>> choice = select_threshold(y_true, y_score, cost_matrix=[[0, 1], [10, 0]],
     ...                           random_state=0)
     >>> print(choice)  # doctest: +NORMALIZE_WHITESPACE
-    threshold 0.2295 (logit -1.211), 95% interval 0.1814 to 0.2798;
-    cost: 0.331, 0.261 to 0.41
+    threshold 0.2295 (logit -1.211), 95% interval 0.1798 to 0.2944;
+    cost: 0.3285, 0.26 to 0.413
     >>> round(choice.theory_threshold, 4)  # these scores are not calibrated
     0.0909
     """

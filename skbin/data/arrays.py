@@ -92,7 +92,8 @@ def rows_of(
     reset = fitted is None and not predicts
     X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
     is_text_alone = table.text is not None and is_frame(X)
-    named = np.asarray(X) if is_text_alone and not _knows_names(estimator) else X
+    has_names = "feature_names_in_" in vars(estimator)
+    named = np.asarray(X) if is_text_alone and not has_names else X
     validate_data(estimator, named, reset=reset, skip_check_array=True)
     if not len(X):
         raise ValueError(
@@ -115,7 +116,8 @@ def _validated(
     shape = fitted.shape if fitted else None
     X = by_channel_names(X, fitted.channels if fitted else channel_names(X))
     X = pad_signals(X, shape)
-    require_fitted_channels(X, shape)
+    if _knows_columns(estimator):
+        require_fitted_channels(X, shape)
     validated = validate_data(
         estimator,
         X,
@@ -139,8 +141,9 @@ def _validated(
     return validated
 
 
-def _knows_names(estimator: Any) -> bool:
-    return "feature_names_in_" in vars(estimator)
+def _knows_columns(estimator: Any) -> bool:
+    """Whether `fit` saw arrays: samples of a Dataset may have other axes."""
+    return "n_features_in_" in vars(estimator)
 
 
 def _refuse_missing_in_sparse(rows: Any) -> None:
