@@ -645,6 +645,14 @@ def test_costs_of_some_rows_may_call_for_no_alarm():
     choose(y, score, cost_matrix=[[0, 8], [amounts, 8]])
 
 
+@pytest.mark.parametrize("least", [0.99991, 1 - 1e-9])
+def test_a_cutoff_just_below_one_is_not_printed_as_one(least):
+    score = np.r_[np.linspace(0, 0.9, 60), np.linspace(least, 1 - 1e-12, 60)]
+    choice = choose(np.repeat([0, 1], 60), score, method="exact")
+    assert choice.threshold == least
+    assert f"threshold {least:.10g} " in str(choice)
+
+
 # ---- what is refused
 
 

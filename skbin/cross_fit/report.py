@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from skbin.cutoffs.metrics import recall
 from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS, times_drawn
+from skbin.cutoffs.scales import in_digits
 
 _N_BOOTSTRAPS = 200
 
@@ -76,8 +77,8 @@ class Report:
         lines = [
             f"On {self.n_positives} positives and {self.n_negatives} negatives{groups},"
             " each scored by members not trained on it;",
-            f"decisions at {self.threshold:.4g}; {self.confidence_level:.0%} intervals "
-            "of what a member reaches on new rows:",
+            f"decisions at {in_digits(self.threshold)}; {self.confidence_level:.0%} "
+            "intervals of what a member reaches on new rows:",
         ]
         lines += [f"  {name:18} {found}" for name, found in self.estimates.items()]
         if self.n_unscored:

@@ -20,7 +20,11 @@ from skbin.cutoffs.resampling import (
     smoothed_replicates,
     tail_of,
 )
-from skbin.cutoffs.scales import on_both_scales, same_decisions_on_both_scales
+from skbin.cutoffs.scales import (
+    in_digits,
+    on_both_scales,
+    same_decisions_on_both_scales,
+)
 from skbin.cutoffs.scored_rows import ScoredRows, read_rows
 from skbin.cutoffs.smoothing import (
     ScoreDistributions,
@@ -124,11 +128,12 @@ class ThresholdChoice:
         return float(scores[n_alarms - 1])
 
     def __str__(self) -> str:
-        chosen = f"threshold {self.threshold:.4g} (logit {self.logit:.4g})"
+        chosen = f"threshold {in_digits(self.threshold)} (logit {self.logit:.4g})"
         reached = f"{self.objective}: {self.value:.4g}"
         level = f"{self.confidence_level:.0%} interval "
         if not np.isnan(self.threshold_interval[0]):
-            chosen += ", {}{:.4g} to {:.4g}".format(level, *self.threshold_interval)
+            low, high = map(in_digits, self.threshold_interval)
+            chosen += f", {level}{low} to {high}"
             level = ""
         if not np.isnan(self.value_interval[0]):
             reached += ", {}{:.4g} to {:.4g}".format(level, *self.value_interval)

@@ -1,5 +1,6 @@
 """A cutoff as a probability and as a logit, which make the same decisions."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,20 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from skbin.machine.callers import warn_user
+
+
+def in_digits(probability: float) -> str:
+    """Write a cutoff in four digits, or in as many as tell it apart from 1.
+
+    Examples
+    --------
+    >>> in_digits(0.12345), in_digits(0.9999912), in_digits(1.0)
+    ('0.1235', '0.9999912', '1')
+    """
+    n_digits = 4
+    if 0.99 < probability < 1:
+        n_digits = 2 - math.floor(math.log10(1 - probability))
+    return f"{probability:.{n_digits}g}"
 
 
 def on_both_scales(

@@ -9,7 +9,7 @@ from skbin.data.cells import is_frame
 from skbin.machine.callers import warn_user
 
 
-def warn_if_reordered(rows: Any, **beside: Any) -> None:
+def warn_if_reordered(rows: Any, /, **beside: Any) -> None:
     """Warn of a Series with the labels of the rows in another order.
 
     Like scikit-learn, we match by position, so each row would get the value of another.

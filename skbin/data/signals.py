@@ -12,7 +12,7 @@ from skbin.machine.callers import warn_user
 
 # Arrays of hundreds of sensors with dozens of steps are common, and no mistake.
 _CHANNELS_PER_STEP = 8
-_SIGNALS_LOOKED_AT, _FEWEST_STEPS, _ROUNDING = 50, 5, 1e-3
+_SIGNALS_LOOKED_AT, _FEWEST_STEPS, _ROUNDING = 50, 5, 1e-2
 
 
 def pad_signals(X: Any, fitted_shape: tuple[int, ...] | None = None) -> Any:
@@ -79,11 +79,10 @@ def warn_if_a_channel_counts(X: Any, names: tuple[Any, ...] | None) -> None:
         return
     places = np.linspace(0, len(X) - 1, min(len(X), _SIGNALS_LOOKED_AT)).astype(int)
     change = np.diff(X[places].astype(np.float64), axis=2)
-    with np.errstate(invalid="ignore"):
-        differs = np.abs(change - change[:1, :, :1]) > _ROUNDING * np.abs(
-            change[0, 0, 0]
-        )
-    for channel in np.flatnonzero(~differs.any(axis=(0, 2)) & (change[0, :, 0] != 0)):
+    step = change[:1, :, :1]  # NaN after the end of a signal
+    differs = np.abs(change - step) > _ROUNDING * np.abs(step)
+    grows = np.isfinite(step) & (step != 0) & ~differs.any(axis=(0, 2), keepdims=True)
+    for channel in np.flatnonzero(grows):
         name = int(channel) if names is None else names[channel]
         warn_user(
             f"The channel {name!r} grows by the same number at each step of each "
