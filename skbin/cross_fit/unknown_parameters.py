@@ -32,7 +32,7 @@ def _hint(name: str, known: list[str]) -> str:
     if name in _CALLED_HERE:
         return f" It is {_CALLED_HERE[name]!r} here."
     of_net = meant_by(name, _OF_NET)
-    if of_net is not None and ("__" in name or of_net not in known):
+    if of_net is not None and of_net not in known:
         return (
             " It belongs to the members: pass "
             f"estimator=BinaryNetClassifier({of_net}=...)."
