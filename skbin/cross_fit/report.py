@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix_at_thresholds
 from sklearn.utils import check_random_state
 
 from skbin.cutoffs.metrics import recall
-from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS, times_drawn
+from skbin.cutoffs.resampling import FEWEST_FOR_INTERVALS, tail_of, times_drawn
 from skbin.cutoffs.scales import in_digits
 
 _N_BOOTSTRAPS = 200
@@ -112,12 +112,12 @@ def report_on(
         list(rows.metrics(weight * times).values())
         for times in times_drawn(rows.y, unit, n_replicates, random)
     ]
-    tail = (1 - confidence_level) / 2
     lows = highs = [np.nan] * len(values)
     with warnings.catch_warnings():
         # Precision is undefined in replicates without an alarm.
         warnings.simplefilter("ignore", RuntimeWarning)
         if replicates:
+            tail = tail_of(fewest, confidence_level)
             lows, highs = np.nanquantile(replicates, [tail, 1 - tail], axis=0)
     estimates = {
         name: Estimate(value, float(low), float(high))

@@ -353,7 +353,7 @@ def select_threshold(
         if guarantee is None:  # else the value is that at a limit, and not a maximum
             value = replicates.corrected(apparent, objective)
         if _has_enough_rows(rows, labels):
-            tail = tail_of(rows, confidence_level)
+            tail = tail_of(rows.groups_by_class().min(), confidence_level)
             # A metric may be undefined on a replicate.
             intervals = np.nanquantile(
                 replicates[:2], [tail, 1 - tail], axis=1, method="nearest"

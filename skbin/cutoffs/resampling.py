@@ -73,16 +73,16 @@ def smoothed_replicates(
     return Replicates(np.array(chosen), np.array(values), float(np.nanmean(optimism)))
 
 
-def tail_of(rows: ScoredRows, confidence_level: float) -> float:
+def tail_of(fewest: int, confidence_level: float) -> float:
     """Return the share of replicates on each side of an interval.
 
+    `fewest` is the number of rows of the rarer class, or of groups that hold it.
     Percentile intervals of few rows are too narrow, as a normal interval is without
     Student's t. Expanded ones: Hesterberg, "What teachers should know about the
     bootstrap", The American Statistician 69, 2015.
     """
-    n = rows.groups_by_class().min()
-    quantile = t.isf((1 - confidence_level) / 2, n - 1)
-    return float(norm.sf(np.sqrt(n / (n - 1)) * quantile))
+    quantile = t.isf((1 - confidence_level) / 2, fewest - 1)
+    return float(norm.sf(np.sqrt(fewest / (fewest - 1)) * quantile))
 
 
 def samples_of_smoothed_classes(

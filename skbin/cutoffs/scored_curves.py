@@ -115,7 +115,7 @@ def _bands(
     for sample in samples_of_smoothed_classes(rows, found, n_bootstraps, rng):
         for name, objective in quick.items():
             values[name].append(_values_on(sample, objective))
-    tail = tail_of(rows, confidence_level)
+    tail = tail_of(rows.groups_by_class().min(), confidence_level)
     with np.errstate(divide="ignore"):
         positions = logit(thresholds)
     return {
