@@ -576,7 +576,11 @@ def test_a_cross_fit_takes_an_index_of_texts():
 
 
 @pytest.mark.parametrize("texts", [TEXTS, pd.Series(TEXTS, name="text")], ids=type)
-def test_a_column_of_any_name_may_follow_texts_without_one(texts, expected):
-    frame = pd.DataFrame({"any": NEW})
-    probability = a_net().fit(texts, y).predict_proba(frame)
-    assert probability.tolist() == expected.tolist()
+@pytest.mark.parametrize("library", [pd, pl])
+def test_a_column_of_any_name_may_follow_texts_without_one(texts, library, expected):
+    net = a_net().fit(texts, y)
+    column = library.DataFrame({"any": NEW})
+    assert net.predict_proba(column).tolist() == expected.tolist()
+    net.fit(library.DataFrame({"message": TEXTS}), y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict_proba(column)

@@ -91,10 +91,10 @@ def rows_of(
         return _validated(estimator, X, y, fitted, predicts=predicts)
     reset = fitted is None and not predicts
     X = X if is_frame(X) else np.asarray(rows_of_lists(X, is_table=True))
-    is_text_alone = table.text is not None and is_frame(X)
-    has_names = "feature_names_in_" in vars(estimator)
-    named = np.asarray(X) if is_text_alone and not has_names else X
-    validate_data(estimator, named, reset=reset, skip_check_array=True)
+    checked = X
+    if table.text is not None and not reset and not _knows_names(estimator):
+        checked = np.empty((len(X), 1))  # one column of texts may have any name
+    validate_data(estimator, checked, reset=reset, skip_check_array=True)
     if not len(X):
         raise ValueError(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is "
@@ -139,6 +139,10 @@ def _validated(
             "axis needs a minimum of 1."
         )
     return validated
+
+
+def _knows_names(estimator: Any) -> bool:
+    return "feature_names_in_" in vars(estimator)
 
 
 def _knows_columns(estimator: Any) -> bool:
